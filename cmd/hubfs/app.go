@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+
+	"github.com/urfave/cli/v2"
+)
+
+func app() *cli.App {
+	return &cli.App{
+		Name:            "hubfs",
+		Usage:           "the Hugging Face Hub as a file system",
+		HideVersion:     true,
+		HideHelpCommand: true,
+		Commands:        commands(),
+		// main turns errors into exit codes; the library must not exit.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   onUsageError,
+		Action:         unknownCommand,
+	}
+}
+
+func commands() []*cli.Command {
+	cmds := []*cli.Command{
+		versionCmd(),
+	}
+	for _, c := range cmds {
+		c.OnUsageError = onUsageError
+	}
+	return cmds
+}
+
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	name := c.App.Name
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != name {
+		name += " " + c.Command.Name
+	}
+	return usage(err.Error() + " (see " + name + " --help)")
+}
+
+func unknownCommand(c *cli.Context) error {
+	if c.Args().Present() {
+		return usage("no such command: " + c.Args().First() + " (see hubfs --help)")
+	}
+	return cli.ShowAppHelp(c)
+}
+
+// run makes a command's action of a function that wants nothing of the library
+// but the context.
+func run(f func(ctx context.Context, c *cli.Context) error) cli.ActionFunc {
+	return func(c *cli.Context) error { return f(c.Context, c) }
+}
