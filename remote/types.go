@@ -1,0 +1,112 @@
+package remote
+
+import (
+	"io"
+	"time"
+)
+
+// Info is what the Hub says about a repo at a revision.
+type Info struct {
+	ID           string // canonical: after renames, and of one-word ids
+	SHA          string // commit of the revision asked for; "" for a repo without commits
+	Private      bool
+	Gated        string // "", "auto" or "manual"
+	Disabled     bool
+	LastModified time.Time
+}
+
+// A Ref is a named commit.
+type Ref struct {
+	Name   string // "main"
+	Ref    string // "refs/heads/main"
+	Commit string
+}
+
+// Refs are the refs of a repo.
+type Refs struct {
+	Branches, Tags, Converts, PRs []Ref
+}
+
+// A User is who a token belongs to.
+type User struct {
+	Name      string
+	Orgs      []Org
+	TokenRole string // "read", "write", "fineGrained", …; "" if the Hub does not say
+}
+
+// An Org is an organization a user belongs to.
+type Org struct {
+	Name string
+	Role string // "admin", "write", "contributor", "read"; "" if the Hub does not say
+}
+
+// CommitInfo is one commit of a history. The Hub gives no parents: the order
+// of the list does.
+type CommitInfo struct {
+	ID      string
+	Title   string
+	Message string
+	Date    time.Time
+	Authors []string
+}
+
+// CreateOptions say how CreateRepo makes a repo.
+type CreateOptions struct {
+	Private *bool  // nil = the Hub's default for the namespace
+	ExistOK bool   // an existing repo is no error
+	SDK     string // of a Space, where it is required: "static", "gradio", "docker"; "" = "static"
+}
+
+// A PreuploadFile is asked about before a commit.
+type PreuploadFile struct {
+	Path   string
+	Size   int64
+	Sample []byte // the first bytes, at most 512 are sent
+}
+
+// A PreuploadMode is the Hub's answer for one PreuploadFile.
+type PreuploadMode struct {
+	LFS    bool   // to be uploaded as a large file, else inline in the commit
+	Ignore bool   // the repo's .gitignore covers the path
+	OID    string // what the path has at the revision now: Git blob id, or content SHA-256 if LFS; "" if nothing
+}
+
+// An LFSFile is content to be uploaded before a commit refers to it.
+type LFSFile struct {
+	OID  string // SHA-256 of the content, 64 hex digits
+	Size int64
+	Open func() (io.ReadSeekCloser, error) // called once for each attempt
+}
+
+// A CommitRequest is one commit.
+type CommitRequest struct {
+	Summary     string // title; required by the Hub
+	Description string
+	Parent      string // commit the branch must be at; "" = whatever it is at
+	Files       []InlineFile
+	LFS         []LFSRef
+	Deletes     []string // files
+	DeleteDirs  []string // directories with all that is in them
+	CreatePR    bool     // opens a pull request instead of moving the branch
+}
+
+// An InlineFile travels in the commit itself.
+type InlineFile struct {
+	Path    string
+	Content []byte
+	Open    func() (io.ReadCloser, error) // used if not nil, instead of Content; called once for each attempt
+}
+
+// An LFSRef puts content uploaded before at a path.
+type LFSRef struct {
+	Path string
+	OID  string // SHA-256, 64 hex digits
+	Size int64
+}
+
+// A CommitResult is what a commit made.
+type CommitResult struct {
+	Commit      string // id
+	URL         string // page of the commit
+	PullRequest string // page of the pull request, if one was opened
+}
