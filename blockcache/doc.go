@@ -1,0 +1,43 @@
+// Package blockcache keeps blobs, immutable byte strings named by their hash,
+// on local disk. It brings missing pieces from a Source while they are read.
+//
+// # Files on disk
+//
+//	CACHEDIR.TAG                    tells backup programs to pass by
+//	blobs/ab/sha256-abcd…           whole and verified; mode 0400, written by no one
+//	partial/sha256-abcd…            sparse, laid out as the blob itself
+//	partial/sha256-abcd….map        which blocks are present, with a CRC-32C of each
+//	partial/sha256-abcd…~3f…        a file of one process: on its way to blobs/, or
+//	                                a partial kept while another process has the shared one
+//
+// All of it may be deleted at any time, also while it is in use. A blob moves
+// from partial to blobs by rename, after its whole hash was checked and its
+// bytes were synced; a file in blobs is therefore right or absent, also after
+// a loss of power.
+//
+// # Rules
+//
+//   - A blob never changes: what was present stays true until the blob is dropped.
+//   - A block's bytes are written before its bit, in memory and in the map file.
+//     A map that survives a loss of power may claim blocks whose bytes did not:
+//     each block found at a start is checked against its CRC when first read.
+//   - No byte is fetched twice while somebody has the blob open, unless the disk
+//     cannot keep it or the connection broke inside a block.
+//   - A blob up to 512 KiB is fetched in one piece and its hash checked before the
+//     first byte is given out. A larger one streams, its hash is checked when the
+//     last block has come, and if it is wrong all of it is dropped.
+//   - The cache is a help, never a condition: with a full, read-only or deleted
+//     directory reads go on through a small window in memory.
+//
+// # Processes
+//
+// A partial file is locked (flock) by the process that fills it. Another one
+// fills a private file of its own, and whichever ends first serves all. Whole
+// blobs are shared; unlinking one that somebody has open takes nothing from him.
+//
+// # Locks
+//
+// Cache.mu → blob.mu → sched.mu, memory.mu and room.mu, which are leaves.
+// None is held across I/O. Every goroutine is counted by the Cache, and Close
+// waits for it.
+package blockcache
