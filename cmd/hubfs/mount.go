@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/hubfs/hubfs/remote"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+)
+
+func mountCmd() *cli.Command {
+	return &cli.Command{
+		Name:      "mount",
+		Usage:     "mount the Hub, or one repo of it",
+		ArgsUsage: "[REPO] MOUNTPOINT",
+		Description: `hubfs mount ~/hub                    the whole Hub: ~/hub/org/model, ~/hub/datasets/org/name
+hubfs mount org/model@v1.0 /mnt/m    one repo, here at a tag; also datasets/org/name,
+                                     spaces/org/name, org/model/folder and hf:// addresses
+
+Returns when the mount is usable; a daemon goes on in the background until
+"hubfs umount". What is written below the mount is staged and becomes one commit
+per repo by "hubfs sync" or by unmounting.
+
+` + exitHelp,
+		Flags: append(hubFlags(), mountFlags()...),
+		Action: run(func(ctx context.Context, c *cli.Context) error {
+			opts, err := mountOptionsOf(c)
+			if err != nil {
+				return err
+			}
+			return mount(ctx, opts, c.App.Writer, c.App.ErrWriter)
+		}),
+	}
+}
+
+func mountFlags() []cli.Flag {
+	env := func(name string) []string { return []string{"HUBFS_" + name} }
+	return []cli.Flag{
+		&cli.PathFlag{Name: "cache-dir", EnvVars: env("CACHE_DIR"),
+			Usage: "`DIR` for downloaded content, for a bigger or faster disk (default ~/.cache/hubfs)"},
+		&cli.StringFlag{Name: "cache-size", EnvVars: env("CACHE_SIZE"),
+			Usage: "how much the cache may hold, as 50GB, for shared or small disks (default: a share of the disk)"},
+		&cli.PathFlag{Name: "state-dir", EnvVars: env("STATE_DIR"),
+			Usage: "`DIR` for staged work and logs, for services and containers (default ~/.local/state/hubfs)"},
+		&cli.BoolFlag{Name: "read-only", EnvVars: env("READ_ONLY"),
+			Usage: "refuse all writing, for serving and training jobs"},
+		&cli.BoolFlag{Name: "allow-other", EnvVars: env("ALLOW_OTHER"),
+			Usage: "let other users of this machine in, for a daemon that serves several accounts"},
+		&cli.BoolFlag{Name: "private", EnvVars: env("PRIVATE"),
+			Usage: "create new repos private, for unpublished work"},
+		&cli.StringFlag{Name: "message", Aliases: []string{"m"}, EnvVars: env("MESSAGE"),
+			Usage: "`TEXT` of the commits made by unmounting, for jobs that want theirs recognised"},
+		&cli.BoolFlag{Name: "no-commit", EnvVars: env("NO_COMMIT"),
+			Usage: "keep staged work staged when the mount ends, for who commits by \"hubfs sync\" only"},
+		&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, EnvVars: env("FOREGROUND"),
+			Usage: "stay in the foreground and log to standard error, for systemd and containers"},
+		&cli.PathFlag{Name: "log-file", EnvVars: env("LOG_FILE"),
+			Usage: "`FILE` to log to, for log collectors (default: one per mount point in the state directory)"},
+		&cli.BoolFlag{Name: "debug", EnvVars: env("DEBUG"),
+			Usage: "log each operation, for reporting a problem"},
+	}
+}
+
+type mountOptions struct {
+	hubOptions
+	Repo       string // as typed; "" mounts the whole Hub
+	MountPoint string
+
+	CacheDir, StateDir string // "" are the user's own
+	CacheSize          int64  // bytes; 0 is the cache's default
+
+	ReadOnly, AllowOther, Private bool
+
+	Message    string
+	NoCommit   bool
+	Foreground bool
+	LogFile    string
+	Debug      bool
+}
+
+func mountOptionsOf(c *cli.Context) (mountOptions, error) {
+	o := mountOptions{
+		hubOptions: hubOptionsOf(c),
+		CacheDir:   c.Path("cache-dir"), StateDir: c.Path("state-dir"),
+		ReadOnly: c.Bool("read-only"), AllowOther: c.Bool("allow-other"), Private: c.Bool("private"),
+		Message: c.String("message"), NoCommit: c.Bool("no-commit"),
+		Foreground: c.Bool("foreground"), LogFile: c.Path("log-file"), Debug: c.Bool("debug"),
+	}
+	switch args := c.Args().Slice(); len(args) {
+	case 1:
+		o.MountPoint = args[0]
+	case 2:
+		o.Repo, o.MountPoint = args[0], args[1]
+	default:
+		return o, usage("mount wants a mount point, or a repo and a mount point (see hubfs mount --help)")
+	}
+	if s := c.String("cache-size"); s != "" {
+		n, err := humanize.ParseBytes(s)
+		if err != nil || n == 0 || n > 1<<62 {
+			return o, usage(fmt.Sprintf("--cache-size %q is no size; write it as 50GB", s))
+		}
+		o.CacheSize = int64(n)
+	}
+	return o, nil
+}
+
+// mount mounts and leaves a daemon behind, or becomes it with o.Foreground. It
+// returns when the mount is usable; on an error there is neither mount nor
+// daemon.
+func mount(ctx context.Context, o mountOptions, out, errOut io.Writer) error {
+	note := func(s string) { fmt.Fprintln(errOut, "hubfs: "+s) }
+	l, err := o.launch()
+	if err != nil {
+		return err
+	}
+	if err := preflight(ctx, place{l.Mount, l.Cache, l.State}, l.AllowOther, note); err != nil {
+		return err
+	}
+	if o.Foreground {
+		return becomeDaemon(l)
+	}
+	ready, err := startDaemon(ctx, l, note)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, ready)
+	return err
+}
+
+// launch works out what the daemon is to be told; nothing is made yet.
+func (o mountOptions) launch() (launch, error) {
+	opts, from, err := o.clientOptions()
+	if err != nil {
+		return launch{}, err
+	}
+	l := launch{
+		Endpoint: opts.Endpoint, Token: secret(opts.Token), TokenFrom: from,
+		Offline: opts.Offline, UserAgent: opts.UserAgent, Timeouts: opts.Timeouts,
+		CacheSize: o.CacheSize,
+		ReadOnly:  o.ReadOnly, AllowOther: o.AllowOther, Private: o.Private,
+		Message: o.Message, NoCommit: o.NoCommit, Debug: o.Debug, Foreground: o.Foreground,
+	}
+	// The client knows the endpoint's own web addresses.
+	client, err := remote.New(opts)
+	if err != nil {
+		return l, usage(err.Error())
+	}
+	defer client.Close()
+	l.Endpoint = client.Endpoint()
+	if o.Repo != "" {
+		repo, sub, err := client.ParseRepo(o.Repo)
+		if err != nil {
+			return l, usage(err.Error())
+		}
+		l.Repo, l.Subdir = &repo, sub
+	}
+	if l.Mount, err = resolveMountPoint(o.MountPoint); err != nil {
+		return l, err
+	}
+	if l.Cache, err = cacheDir(o.CacheDir); err != nil {
+		return l, err
+	}
+	if l.State, err = stateDir(o.StateDir); err != nil {
+		return l, err
+	}
+	for _, d := range []*string{&l.Cache, &l.State} {
+		if *d, err = resolve(*d); err != nil {
+			return l, err
+		}
+	}
+	switch {
+	case o.LogFile != "":
+		if l.Log, err = filepath.Abs(o.LogFile); err != nil {
+			return l, err
+		}
+		if within(l.Log, l.Mount) {
+			return l, usage("the log file cannot be in the mount itself")
+		}
+	case !o.Foreground:
+		l.Log = filepath.Join(l.State, "log", mountName(l.Mount)+".log")
+	}
+	mask := unix.Umask(0)
+	unix.Umask(mask)
+	l.Umask = uint32(mask)
+	return l, nil
+}
+
+// resolveMountPoint says what is wrong with a name that cannot be one.
+func resolveMountPoint(mnt string) (string, error) {
+	if mnt == "" {
+		return "", usage("the mount point is empty")
+	}
+	if strings.HasPrefix(mnt, "hf://") || strings.Contains(mnt, "://") {
+		return "", usage(fmt.Sprintf("%s is no mount point; the order is: hubfs mount REPO MOUNTPOINT", mnt))
+	}
+	path, err := resolve(mnt)
+	if errors.Is(err, os.ErrPermission) {
+		return "", fmt.Errorf("mount point: %w", err)
+	}
+	return path, err
+}

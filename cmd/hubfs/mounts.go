@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/moby/sys/mountinfo"
+)
+
+// fsType is how a mount shows in /proc/self/mountinfo, in mount(8) and in df -T.
+const fsType = "fuse.hubfs"
+
+// probeTimeout bounds how long a command waits for a mount that may hang.
+const probeTimeout = 10 * time.Second
+
+// hubfsMounts lists the mount points of hubfs, in the order of mounting,
+// without touching any of them.
+func hubfsMounts() ([]string, error) {
+	infos, err := mountinfo.GetMounts(func(i *mountinfo.Info) (skip, stop bool) {
+		return i.FSType != fsType, false
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the mount table: %w", err)
+	}
+	var out []string
+	for _, i := range infos {
+		out = append(out, i.Mountpoint)
+	}
+	return out, nil
+}
+
+// covering is the innermost mount that path lies in.
+func covering(path string) (*mountinfo.Info, error) {
+	infos, err := mountinfo.GetMounts(mountinfo.ParentsFilter(path))
+	if err != nil {
+		return nil, fmt.Errorf("read the mount table: %w", err)
+	}
+	var best *mountinfo.Info
+	for _, i := range infos {
+		// A later mount on the same point covers the earlier one.
+		if best == nil || len(i.Mountpoint) >= len(best.Mountpoint) {
+			best = i
+		}
+	}
+	if best == nil {
+		return nil, fmt.Errorf("no mount covers %s", path)
+	}
+	return best, nil
+}
+
+// findMount gives the hubfs mount that path lies in, and path relative to it
+// ("" for the mount point itself).
+func findMount(path string) (mnt, rel string, err error) {
+	abs, err := resolve(path)
+	if err != nil {
+		// What lies in a mount may be refused by it (a private repo) and still
+		// be asked about.
+		if abs, err = filepath.Abs(path); err != nil {
+			return "", "", err
+		}
+	}
+	info, err := covering(abs)
+	if err != nil {
+		return "", "", err
+	}
+	if info.FSType != fsType {
+		return "", "", fmt.Errorf("%s is not in a hubfs mount%s", path, mountList())
+	}
+	rel, err = filepath.Rel(info.Mountpoint, abs)
+	if err != nil {
+		return "", "", err
+	}
+	if rel == "." {
+		rel = ""
+	}
+	return info.Mountpoint, rel, nil
+}
+
+// mountList is the end of a sentence that names the mounts there are.
+func mountList() string {
+	all, err := hubfsMounts()
+	if err != nil || len(all) == 0 {
+		return " (nothing is mounted)"
+	}
+	s := " (mounted: "
+	for i, m := range all {
+		if i > 0 {
+			s += ", "
+		}
+		s += m
+	}
+	return s + ")"
+}
+
+// isDead recognises a FUSE mount whose daemon has ended without unmounting.
+func isDead(err error) bool {
+	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
+}
+
+// errHangs is a mount whose daemon runs but does not answer.
+var errHangs = errors.New("does not answer")
+
+// probe asks the mount for the attributes of its root. Waiting for a FUSE
+// answer cannot be cancelled from Go, so the waiting is left to a goroutine
+// that ends with the mount or with the process.
+func probe(ctx context.Context, mnt string) error {
+	return bounded(ctx, func() error {
+		_, err := os.Lstat(mnt)
+		return err
+	})
+}
+
+func bounded(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	timer := time.NewTimer(probeTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return errHangs
+	}
+}
+
+func ownerOf(fi os.FileInfo) int {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return -1
+}
