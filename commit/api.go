@@ -1,0 +1,138 @@
+package commit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/hubfs/hubfs/blockcache"
+	"github.com/hubfs/hubfs/remote"
+)
+
+// Options say where a Store keeps its state and whom it works for.
+type Options struct {
+	Dir        string                    // the state directory; made if missing
+	Client     *remote.Client            // required
+	Cache      *blockcache.Cache         // required
+	ReadOnly   bool                      // every change is refused
+	Private    bool                      // repos made by a commit are private unless that commit says otherwise
+	MountPoint string                    // told to processes that wait for our locks; may be ""
+	Logger     *slog.Logger              // for what nobody can be told otherwise; nil = dropped
+	Waiting    func(repo, holder string) // called once when another process holds a repo's lock; may be nil
+}
+
+var (
+	// ErrFrozen says that a staged file can't be written any more: a commit
+	// has it, or had it. Dir.Edit gives the file to write instead.
+	ErrFrozen = errors.New("the file belongs to a commit")
+	// ErrHeld says that an automatic commit was not made because somebody
+	// should look first. An explicit commit does it.
+	ErrHeld = errors.New("held until it is asked for")
+)
+
+// CommitOptions say how to commit. The zero value makes a commit with a
+// generated message of everything that is not busy.
+type CommitOptions struct {
+	Message     string // title; "" = generated
+	Description string
+	Private     *bool         // of a repo that this commit creates; nil = Options.Private
+	Automatic   bool          // nobody asked for this very commit: it may be held, and never creates an empty repo
+	Wait        time.Duration // how long to wait for files that are open for writing
+	Progress    func(Event)   // called from several goroutines, one at a time; may be nil
+}
+
+// A Result says what a commit did.
+type Result struct {
+	Commit    string   `json:"commit,omitempty"` // id of the commit made, or of the base if nothing was
+	URL       string   `json:"url,omitempty"`
+	Unchanged bool     `json:"unchanged,omitempty"` // there was nothing to commit
+	Files     int      `json:"files"`               // paths added, changed and deleted
+	Bytes     int64    `json:"bytes"`               // of the files added and changed
+	Busy      []string `json:"busy,omitempty"`      // left out because they are open for writing
+}
+
+// An Event is progress of a commit. Phases are "hash", "upload", "commit" and
+// "done".
+type Event struct {
+	Phase      string `json:"phase"`
+	Path       string `json:"path,omitempty"`
+	Done       int64  `json:"done"`  // bytes
+	Total      int64  `json:"total"` // bytes
+	Files      int    `json:"files"`
+	TotalFiles int    `json:"total_files"`
+}
+
+// A ConflictError says that the branch and the staged work changed the same
+// paths. Everything stays staged. It matches remote.ErrConflict.
+type ConflictError struct {
+	Paths []string // sorted
+	Head  string   // commit the branch is at
+}
+
+func (e *ConflictError) Error() string {
+	paths := e.Paths
+	more := ""
+	if len(paths) > 5 {
+		more = fmt.Sprintf(" and %d more", len(paths)-5)
+		paths = paths[:5]
+	}
+	return "changed here and on the Hub: " + strings.Join(paths, ", ") + more
+}
+
+// Is matches remote.ErrConflict.
+func (e *ConflictError) Is(target error) bool { return target == remote.ErrConflict }
+
+// A Status is what a worktree has to say about itself.
+type Status struct {
+	Repo      string       `json:"repo"`   // without revision
+	Branch    string       `json:"branch"` // or other revision
+	Base      string       `json:"base"`   // commit id; "" for a repo without one
+	New       bool         `json:"new,omitempty"`
+	ReadOnly  bool         `json:"read_only,omitempty"`
+	Reason    string       `json:"reason,omitempty"` // why it is read-only
+	Staged    []StagedPath `json:"staged,omitempty"` // sorted by path
+	Busy      []string     `json:"busy,omitempty"`   // staged, but open for writing
+	Conflicts []string     `json:"conflicts,omitempty"`
+	LastError string       `json:"last_error,omitempty"`
+	Hidden    int          `json:"hidden,omitempty"` // entries of the base not shown because of their names
+}
+
+// A StagedPath is one staged change. Op is "add", "change", "delete", "move"
+// (of a committed file or directory; From says where it was) or "mkdir".
+type StagedPath struct {
+	Path   string `json:"path"`
+	Op     string `json:"op"`
+	Size   int64  `json:"size"`
+	From   string `json:"from,omitempty"`
+	Reason string `json:"reason,omitempty"` // why a commit leaves it out, if it does
+}
+
+// A Change is a name that has come to mean something else.
+type Change struct {
+	Dir  *Dir
+	Name string
+}
+
+// A Node is what a name means: exactly one of a directory, a staged file, or
+// a committed file, which is then described by Entry.
+type Node struct {
+	Dir   *Dir
+	File  *File
+	Entry remote.Entry // Path is where the content is in its commit, not where the file is shown
+	Attr  Attr         // of committed files and of directories
+}
+
+// Attr are attributes that no commit keeps.
+type Attr struct {
+	Mtime time.Time
+	Mode  fs.FileMode // permission bits
+}
+
+// Named is a Node under its name in a directory.
+type Named struct {
+	Name string
+	Node
+}

@@ -1,0 +1,49 @@
+// Package commit keeps what was changed and not yet committed, and makes the
+// commits.
+//
+// A Store owns the state directory. A Worktree is one repo at one branch: the
+// pinned base snapshot overlaid with staged changes. What a name means is
+// answered here and nowhere else. Nothing in this package changes a file on
+// the Hub but Worktree.Commit.
+//
+// # Files on disk
+//
+//	<dir>/<hash of endpoint, repo and branch>/
+//	    repo.json     which repo and branch; whether it is still to be created
+//	    lock          flock held by the process that uses it; its pid and mount point
+//	    journal       one checksummed record a line, see journal.go
+//	    files/17      content of one staged file; its name is its number for life
+//
+// All of it is mode 0700 or 0600 and reached through one os.Root, so that no
+// link in it is followed out. A repo has no directory here until its first
+// change, and none any more once nothing is staged and the store is closed.
+//
+// # Rules
+//
+// Content is named by number, not by path: a rename, of a file or of a tree,
+// moves no bytes. Committed content is moved by reference to its blob.
+//
+// An operation is in the journal before it returns, so that it survives the
+// end of the process; Sync makes it survive the end of the machine. Opening
+// always replays the journal up to its first bad line and cuts it there.
+//
+// A Dir is one directory object for as long as it exists, wherever it is
+// moved. It shows through to the base directory it came from until a commit
+// makes its present place its origin.
+//
+// A staged file is committed only when nothing can still write it: the kernel
+// must grant a read lease on it, after new writers were shut out by freezing
+// it. A write to a frozen file goes to a fresh copy, which is the next
+// commit's.
+//
+// The journal says what a commit is about to do before the request is sent
+// ("intent") and where the branch is after it ("base"). A commit whose outcome
+// is not known is looked for in the branch's history, never sent again on a
+// guess.
+//
+// # Locks
+//
+// Worktree.mu before File.mu. Worktree.mu is held across writes to the
+// journal, which give its order, but never across fsync of staged content or
+// a request. The packages blockcache and remote are called with no lock held.
+package commit
