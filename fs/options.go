@@ -1,0 +1,27 @@
+package fs
+
+import (
+	"log/slog"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// Options say what is mounted and how it looks. The zero value mounts the
+// whole Hub, writable, for the user who runs the program.
+type Options struct {
+	Repo   *remote.Repo // only this repo, its files at the root; nil = the whole Hub
+	Subdir string       // with Repo: this directory of it
+
+	ReadOnly   bool // the kernel refuses all writing
+	AllowOther bool // other users may use the mount, as the modes allow
+
+	UID, GID uint32 // owner of everything; 0 = the user who runs the program
+	Umask    uint32 // taken off the modes; 0 = 022
+
+	Version, LogFile, User string // told by .hubfs/status
+
+	Debug  bool         // log each operation
+	Logger *slog.Logger // nil = slog.Default()
+}
+
+const defaultUmask = 0o022
