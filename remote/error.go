@@ -43,7 +43,8 @@ type Error struct {
 	// content marks answers of an origin other than the endpoint, such as a
 	// signed URL that is no longer good: its 401 is no judgement on the token
 	// and its 404 none on the file.
-	content bool
+	content  bool
+	badToken bool // a 401 of a call that has no other reason to answer so
 }
 
 func (e *Error) Error() string {
@@ -88,7 +89,7 @@ func (e *Error) Is(target error) bool {
 	case fs.ErrPermission:
 		return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
 	case ErrBadToken:
-		return e.Status == http.StatusUnauthorized && strings.Contains(e.Message, badCredentials)
+		return e.badToken || e.Status == http.StatusUnauthorized && strings.Contains(e.Message, badCredentials)
 	case ErrGated:
 		return e.Code == "GatedRepo"
 	case ErrRepoNotFound:

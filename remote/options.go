@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,7 +20,8 @@ type Options struct {
 	Token     string            // sent to the endpoint's own origin only; "" = anonymous
 	Offline   bool              // every request fails with ErrOffline before it is sent
 	UserAgent string            // "tool/version; key/value"; "" = "hubfs"
-	Transport http.RoundTripper // "" = one made for many parallel ranges, with the environment's proxies
+	Origin    string            // who uses the tool, added to the user agent as "origin/…"
+	Transport http.RoundTripper // nil = one made for many parallel ranges, with the environment's proxies
 	Timeouts  Timeouts
 	Logger    *slog.Logger // warnings the Hub sends with its answers; nil = dropped
 }
@@ -51,3 +53,15 @@ func (t Timeouts) withDefaults() Timeouts {
 	set(&t.Backoff, 500*time.Millisecond)
 	return t
 }
+
+// String leaves the token out, so that options can be logged.
+func (o Options) String() string {
+	token := "none"
+	if o.Token != "" {
+		token = hidden
+	}
+	return fmt.Sprintf("{Endpoint:%s Token:%s Offline:%t UserAgent:%q}", o.Endpoint, token, o.Offline, o.UserAgent)
+}
+
+// GoString is String, for %#v.
+func (o Options) GoString() string { return "remote.Options" + o.String() }

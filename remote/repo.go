@@ -44,13 +44,14 @@ type Repo struct {
 }
 
 // Path is the repo without its revision: "org/name", "datasets/org/name".
-// A model whose namespace could be taken for a type is written "models/…".
+// A model whose namespace could be taken for a type or a host is written
+// "models/…".
 func (r Repo) Path() string {
 	if r.Type != Model && r.Type != "" {
 		return r.Type.Plural() + "/" + r.ID
 	}
 	first, _, _ := strings.Cut(r.ID, "/")
-	if _, taken := typeWords[first]; taken {
+	if _, taken := typeWords[first]; taken || publicHosts[strings.ToLower(first)] {
 		return "models/" + r.ID
 	}
 	return r.ID
@@ -62,7 +63,7 @@ func (r Repo) String() string {
 		return r.Path()
 	}
 	rev := r.Rev
-	if m := specialRef.FindString(rev); m != rev {
+	if specialRef.FindString(rev) != rev {
 		rev = revEscaper.Replace(rev)
 	}
 	return r.Path() + "@" + rev

@@ -1,0 +1,72 @@
+package remote
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const hidden = "***"
+
+// A secret prints as *** with every verb.
+type secret string
+
+// Format implements fmt.Formatter, which goes before every other way to print.
+func (secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, hidden) }
+
+// MarshalText keeps the secret out of JSON and structured logs.
+func (secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+var (
+	urlQuery  = regexp.MustCompile(`(?i)(https?://[^\s"'<>?#]+)[?#][^\s"'<>]*`)
+	urlUser   = regexp.MustCompile(`(?i)(https?://)[^\s"'<>/@]+@`)
+	tokenLike = regexp.MustCompile(`(?i)\b(?:hf_|api_org_|hf_oauth_)[A-Za-z0-9_.-]{8,}`)
+	bearerish = regexp.MustCompile(`(?i)\bbearer\s+[^\s"',;]+`)
+)
+
+// redact makes text of a server fit to be shown and logged: signed queries and
+// whatever looks like a token are replaced, control characters escaped, and it
+// is cut at maxMessage bytes.
+func redact(s string, token secret) string {
+	if token != "" {
+		s = strings.ReplaceAll(s, string(token), hidden)
+	}
+	s = bearerish.ReplaceAllString(s, "Bearer "+hidden)
+	s = tokenLike.ReplaceAllString(s, hidden)
+	s = urlQuery.ReplaceAllString(s, "$1?"+hidden)
+	s = urlUser.ReplaceAllString(s, "$1"+hidden+"@")
+	return escape(s, maxMessage)
+}
+
+const maxMessage = 2048
+
+// escape replaces what a terminal or a log line would act upon, and cuts.
+func escape(s string, limit int) string {
+	var b strings.Builder
+	for _, r := range s {
+		if b.Len() >= limit {
+			b.WriteString("…")
+			break
+		}
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			b.WriteByte(' ')
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// showURL is a URL without its query, its fragment and its user.
+func showURL(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return escape(u.Scheme+"://"+u.Host+u.EscapedPath(), maxMessage)
+}
