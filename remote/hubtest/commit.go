@@ -133,6 +133,11 @@ func (r *Repo) propose(parent *Commit, p proposal) (Commit, error) {
 	if c.Tree, err = e.write(); err != nil {
 		return Commit{}, err
 	}
+	return r.record(c)
+}
+
+// record keeps c with the present date and the id that follows from it.
+func (r *Repo) record(c Commit) (Commit, error) {
 	c.Date = r.hub.opt.Now().UTC().Truncate(time.Second)
 	c.ID = commitID(c, r.hub.quirks.Load().LongCommits)
 	return c, r.hub.store.writeJSON(path.Join(r.load().dir(), "commits", c.ID), c)

@@ -173,3 +173,13 @@ func (s *store) largeSize(oid string) (int64, error) {
 	}
 	return fi.Size(), nil
 }
+
+// hashFile is the sha256 of all of f, in hex.
+func hashFile(f *os.File) (string, error) {
+	h := sha256.New()
+	_, err := io.CopyBuffer(h, onlyReader{io.NewSectionReader(f, 0, 1<<62)}, make([]byte, 1<<20))
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// onlyReader hides WriteTo, so that CopyBuffer uses its buffer.
+type onlyReader struct{ io.Reader }
