@@ -22,10 +22,17 @@ func app() *cli.App {
 
 func commands() []*cli.Command {
 	cmds := []*cli.Command{
-		versionCmd(),
+		mountCmd(), umountCmd(), statusCmd(), syncCmd(), infoCmd(),
+		demoCmd(), versionCmd(), serveCmd(),
 	}
 	for _, c := range cmds {
 		c.OnUsageError = onUsageError
+		c.HideHelpCommand = true
+		for _, f := range c.Flags {
+			if b, ok := f.(*cli.BoolFlag); ok {
+				b.DisableDefaultText = true // "default: false" tells nobody anything
+			}
+		}
 	}
 	return cmds
 }

@@ -60,6 +60,9 @@ func startDaemon(ctx context.Context, l launch, note func(string)) (ready string
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{optionsR, reportW}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if l.dieWithStarter {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
+	}
 	if err := cmd.Start(); err != nil {
 		return "", fmt.Errorf("start the daemon: %w", err)
 	}

@@ -37,6 +37,8 @@ type launch struct {
 	Debug      bool   `json:"debug,omitempty"`
 	Foreground bool   `json:"foreground,omitempty"`
 	Umask      uint32 `json:"umask"` // of the user, for the modes of the mount
+
+	dieWithStarter bool // for who starts the daemon
 }
 
 // A secret prints as "***" however it is printed; only JSON shows it.

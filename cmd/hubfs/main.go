@@ -10,7 +10,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := app().RunContext(ctx, os.Args)
+	// The first signal asks the command to end, a second one makes it.
+	context.AfterFunc(ctx, stop)
+	a := app()
+	err := a.RunContext(ctx, flagsFirst(a, os.Args))
 	stop()
 	if msg := message(err); msg != "" {
 		fmt.Fprintln(os.Stderr, "hubfs: "+msg)

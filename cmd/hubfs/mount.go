@@ -83,6 +83,10 @@ type mountOptions struct {
 	Foreground bool
 	LogFile    string
 	Debug      bool
+
+	// dieWithStarter ends the daemon when the thread that calls mount ends,
+	// which the caller has locked itself to.
+	dieWithStarter bool
 }
 
 func mountOptionsOf(c *cli.Context) (mountOptions, error) {
@@ -146,6 +150,7 @@ func (o mountOptions) launch() (launch, error) {
 		CacheSize: o.CacheSize,
 		ReadOnly:  o.ReadOnly, AllowOther: o.AllowOther, Private: o.Private,
 		Message: o.Message, NoCommit: o.NoCommit, Debug: o.Debug, Foreground: o.Foreground,
+		dieWithStarter: o.dieWithStarter,
 	}
 	// The client knows the endpoint's own web addresses.
 	client, err := remote.New(opts)

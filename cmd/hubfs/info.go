@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	hubfs "github.com/hubfs/hubfs/fs"
+	"github.com/urfave/cli/v2"
+)
+
+func infoCmd() *cli.Command {
+	return &cli.Command{
+		Name:      "info",
+		Usage:     "tell about a path in a mount, or about a repo",
+		ArgsUsage: "PATH|REPO",
+		Description: `Of a path in a mount: its repo and commit, the id of its content, how much of it is
+cached, whether it is staged, how it is read; of one that cannot be shown, what the
+Hub said. Anything else is a repo id (org/name, datasets/org/name@rev) and is
+looked up on the Hub, without a mount.
+
+` + exitHelp,
+		Flags: append(hubFlags(),
+			&cli.BoolFlag{Name: "json", Usage: "print JSON, for programs"}),
+		Action: run(func(ctx context.Context, c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usage("info wants one path or repo (see hubfs info --help)")
+			}
+			return info(ctx, infoOptions{hubOptionsOf(c), c.Args().First(), c.Bool("json")}, c.App.Writer)
+		}),
+	}
+}
+
+type infoOptions struct {
+	hubOptions
+	Name string // a path in a mount, or a repo
+	JSON bool
+}
+
+// info prints what is known of a path or a repo. It fails if the path cannot
+// be shown, after saying why.
+func info(ctx context.Context, o infoOptions, out io.Writer) error {
+	mnt, rel, err := findMount(o.Name)
+	if err == nil {
+		return pathInfo(ctx, o, mnt, rel, out)
+	}
+	if isPath(o.Name) {
+		return err
+	}
+	return repoInfo(ctx, o, out)
+}
+
+// isPath tells a name that can only be a path from one that may be a repo.
+func isPath(name string) bool {
+	return strings.HasPrefix(name, "/") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~")
+}
+
+func pathInfo(ctx context.Context, o infoOptions, mnt, rel string, out io.Writer) error {
+	var got hubfs.Info
+	answered := false
+	err := ask(ctx, mnt, "info", hubfs.InfoRequest{Path: rel}, func(line []byte) error {
+		answered = true
+		return json.Unmarshal(line, &got)
+	})
+	if err == nil && !answered {
+		err = errors.New("the mount gave no answer")
+	}
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		if err := printJSON(out, got); err != nil {
+			return err
+		}
+	} else {
+		printInfo(out, o.Name, got)
+	}
+	if got.Error != "" {
+		return errQuiet
+	}
+	return nil
+}
+
+func printInfo(out io.Writer, name string, i hubfs.Info) {
+	line := func(what, value string) {
+		if value != "" {
+			fmt.Fprintf(out, "%-12s %s\n", what, value)
+		}
+	}
+	line("path", shown(name))
+	line("kind", i.Kind)
+	line("repo", i.Repo)
+	line("revision", i.Revision)
+	line("commit", i.Commit)
+	line("blob", i.Blob)
+	if i.Kind == "file" {
+		line("size", fmt.Sprintf("%s (%s bytes)", humanize.Bytes(uint64(max(i.Size, 0))), humanize.Comma(i.Size)))
+		switch {
+		case i.Staged && i.Busy:
+			line("staged", "yes, open for writing")
+		case i.Staged:
+			line("staged", "yes, not committed yet")
+		case i.Whole:
+			line("cached", "all of it")
+		default:
+			line("cached", fmt.Sprintf("%s of %s", humanize.Bytes(uint64(max(i.Cached, 0))), humanize.Bytes(uint64(max(i.Size, 0)))))
+		}
+		line("passthrough", i.Passthrough)
+	}
+	line("error", i.Error)
+}
+
+func printJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/hubfs/hubfs/commit"
+	hubfs "github.com/hubfs/hubfs/fs"
+	"github.com/urfave/cli/v2"
+)
+
+func statusCmd() *cli.Command {
+	return &cli.Command{
+		Name:      "status",
+		Usage:     "show what is mounted and what is staged",
+		ArgsUsage: "[PATH...]",
+		Description: `Shows for each mount, or those that the paths are in: what is staged per repo and
+branch, which files are busy or in conflict, the last error, the log file, and the
+use of the cache.
+
+` + exitHelp,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print JSON, for programs"},
+		},
+		Action: run(func(ctx context.Context, c *cli.Context) error {
+			return status(ctx, statusOptions{Paths: c.Args().Slice(), JSON: c.Bool("json")}, c.App.Writer)
+		}),
+	}
+}
+
+type statusOptions struct {
+	Paths []string // none are all mounts
+	JSON  bool
+}
+
+// A statusReport is what "hubfs status --json" prints.
+type statusReport struct {
+	Mounts []mountStatus `json:"mounts"`
+}
+
+// A mountStatus is what the daemon of a mount says, or why it says nothing.
+type mountStatus struct {
+	hubfs.Status
+	Failed string `json:"failed,omitempty"`
+}
+
+// status prints the state of mounts. It fails if one of them cannot tell.
+func status(ctx context.Context, o statusOptions, out io.Writer) error {
+	mounts, err := mountsOf(o.Paths)
+	if err != nil {
+		return err
+	}
+	report := statusReport{Mounts: []mountStatus{}}
+	var failed error
+	for _, mnt := range mounts {
+		st, err := readStatus(ctx, mnt)
+		m := mountStatus{Status: st}
+		if err != nil {
+			failed = errQuiet
+			m.Mountpoint, m.Failed = mnt, err.Error()
+		}
+		report.Mounts = append(report.Mounts, m)
+	}
+	if o.JSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(report); err != nil {
+			return err
+		}
+		return failed
+	}
+	if len(mounts) == 0 {
+		fmt.Fprintln(out, "nothing is mounted")
+	}
+	for i, m := range report.Mounts {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		printStatus(out, m)
+	}
+	return failed
+}
+
+// mountsOf are the mounts that paths are in, each once, or all.
+func mountsOf(paths []string) ([]string, error) {
+	if len(paths) == 0 {
+		return hubfsMounts()
+	}
+	var out []string
+	seen := map[string]bool{}
+	for _, p := range paths {
+		mnt, _, err := findMount(p)
+		if err != nil {
+			return nil, err
+		}
+		if !seen[mnt] {
+			seen[mnt] = true
+			out = append(out, mnt)
+		}
+	}
+	return out, nil
+}
+
+func repoBranch(w commit.Status) string {
+	if w.Branch == "" {
+		return w.Repo
+	}
+	return w.Repo + "@" + w.Branch
+}

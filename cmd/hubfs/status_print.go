@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/dustin/go-humanize"
+	"github.com/hubfs/hubfs/commit"
+)
+
+// printStatus prints the status of one mount for people.
+func printStatus(out io.Writer, m mountStatus) {
+	if m.Failed != "" {
+		fmt.Fprintln(out, m.Failed)
+		return
+	}
+	what := "the whole Hub"
+	if m.Repo != "" {
+		what = m.Repo
+	}
+	who := "anonymous"
+	if m.User != "" {
+		who = "as " + m.User
+	}
+	fmt.Fprintf(out, "%s: %s of %s, %s\n", m.Mountpoint, what, m.Endpoint, who)
+	fmt.Fprintf(out, "  daemon   pid %d, hubfs %s\n", m.PID, m.Version)
+	if m.LogFile != "" {
+		fmt.Fprintf(out, "  log      %s\n", m.LogFile)
+	}
+	cache := humanize.Bytes(uint64(max(m.Cache.Bytes, 0)))
+	if m.Cache.Limit > 0 {
+		cache += " of " + humanize.Bytes(uint64(m.Cache.Limit))
+	}
+	if m.Cache.Uncached {
+		cache += ", takes nothing now: " + m.Cache.DiskError
+	}
+	fmt.Fprintf(out, "  cache    %s\n", cache)
+	for _, w := range m.Worktrees {
+		printWorktree(out, w)
+	}
+}
+
+// mostStaged is how many paths are named; --json has them all.
+const mostStaged = 20
+
+func printWorktree(out io.Writer, w commit.Status) {
+	head := "at " + short(w.Base)
+	switch {
+	case w.New:
+		head = "new, created by its first commit"
+	case w.Base == "":
+		head = "empty"
+	}
+	if w.ReadOnly {
+		head += ", read-only"
+		if w.Reason != "" {
+			head += " (" + w.Reason + ")"
+		}
+	}
+	if len(w.Staged) == 0 {
+		head += ", nothing staged"
+	} else {
+		var bytes int64
+		for _, s := range w.Staged {
+			bytes += s.Size
+		}
+		head += fmt.Sprintf(", %s staged, %s", plural(len(w.Staged), "change", "changes"), humanize.Bytes(uint64(max(bytes, 0))))
+	}
+	fmt.Fprintf(out, "  %s: %s\n", repoBranch(w), head)
+	for i, s := range w.Staged {
+		if i == mostStaged {
+			fmt.Fprintf(out, "    and %s\n", plural(len(w.Staged)-i, "more", "more"))
+			break
+		}
+		fmt.Fprintf(out, "    %s\n", stagedLine(s))
+	}
+	list := func(what string, paths []string) {
+		if len(paths) > 0 {
+			fmt.Fprintf(out, "    %s: %s\n", what, allShown(paths))
+		}
+	}
+	list("open for writing", w.Busy)
+	list("in conflict with a newer commit", w.Conflicts)
+	if w.Hidden > 0 {
+		fmt.Fprintf(out, "    %s hidden because of their names\n", plural(w.Hidden, "entry is", "entries are"))
+	}
+	if w.LastError != "" {
+		fmt.Fprintf(out, "    last error: %s\n", w.LastError)
+	}
+}
+
+func stagedLine(s commit.StagedPath) string {
+	line := fmt.Sprintf("%-7s %s", s.Op, shown(s.Path))
+	switch {
+	case s.From != "":
+		line += " from " + shown(s.From)
+	case s.Op == "add" || s.Op == "change":
+		line += " (" + humanize.Bytes(uint64(max(s.Size, 0))) + ")"
+	}
+	if s.Reason != "" {
+		line += ", left out: " + s.Reason
+	}
+	return line
+}
+
+func short(commit string) string { return commit[:min(12, len(commit))] }

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	hubfs "github.com/hubfs/hubfs/fs"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+)
+
+func umountCmd() *cli.Command {
+	return &cli.Command{
+		Name:      "umount",
+		Aliases:   []string{"unmount"},
+		Usage:     "commit what is staged, then unmount",
+		ArgsUsage: "MOUNTPOINT",
+		Description: `Commits what is staged, one commit per repo, unmounts, and waits until the
+daemon has gone. If a commit fails, files are open for writing or the mount is in
+use, the mount stays and the exit code says why. On a mount whose daemon was
+killed it cleans up.
+
+` + exitHelp,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "force",
+				Usage: "unmount without committing, even if busy, for when the Hub or a program hangs; everything stays staged"},
+			&cli.StringFlag{Name: "message", Aliases: []string{"m"},
+				Usage: "`TEXT` of the commits, for who wants to say what was done"},
+		},
+		Action: run(func(ctx context.Context, c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usage("umount wants one mount point (see hubfs umount --help)")
+			}
+			return umount(ctx, umountOptions{
+				MountPoint: c.Args().First(), Force: c.Bool("force"), Message: c.String("message"),
+			}, c.App.Writer, c.App.ErrWriter)
+		}),
+	}
+}
+
+type umountOptions struct {
+	MountPoint string
+	Force      bool   // do not commit, keep everything staged
+	Message    string // of the commits; "" is the mount's own
+}
+
+// controlWait bounds how long a forced unmount waits for a daemon to listen.
+const controlWait = 5 * time.Second
+
+// umount returns nil when the mount and its daemon are gone. After an error
+// with an exit code of its own the mount is still there.
+func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
+	mnt, err := exactMount(o.MountPoint)
+	if err != nil {
+		return err
+	}
+	err = probe(ctx, mnt)
+	switch {
+	case isDead(err):
+		if err := cleanUp(ctx, mnt); err != nil {
+			return err
+		}
+		fmt.Fprintf(errOut, "hubfs: cleaned up %s, whose daemon had ended; staged work is kept for the next mount\n", mnt)
+		return nil
+	case errors.Is(err, errHangs) && o.Force:
+		return unmount(ctx, mnt, true)
+	case errors.Is(err, os.ErrPermission):
+		return controlError(mnt, err)
+	}
+	st, err := readStatus(ctx, mnt)
+	if err != nil && !o.Force {
+		return err
+	}
+	var daemon *process
+	if st.PID > 0 {
+		if daemon, err = openProcess(st.PID); err == nil {
+			defer daemon.Close()
+		}
+	}
+	if o.Force {
+		return forceUmount(ctx, mnt, st, daemon, errOut)
+	}
+
+	show := newProgress(errOut)
+	results, err := requestSync(ctx, mnt, hubfs.SyncRequest{All: true, Unmount: true, Message: o.Message}, show)
+	show.close()
+	printResults(out, results)
+	if err != nil {
+		return explain(err, "hubfs umount "+quote(mnt)+" (or, to unmount and keep it staged: hubfs umount --force "+quote(mnt)+")")
+	}
+	if busy := busyFiles(results); busy != nil {
+		return explain(busy, "hubfs umount "+quote(mnt)+" (or, to unmount and keep it staged: hubfs umount --force "+quote(mnt)+")")
+	}
+	if err := unmount(ctx, mnt, false); err != nil {
+		if errors.Is(err, unix.EBUSY) {
+			return coded(errBusy, busyText(mnt))
+		}
+		return fmt.Errorf("unmount %s: %w", mnt, err)
+	}
+	return waitGone(ctx, daemon)
+}
+
+// exactMount is the mount point that path names; a path below one is not
+// meant, or "hubfs umount ~/hub/me/model" would end the whole mount.
+func exactMount(path string) (string, error) {
+	mnt, rel, err := findMount(path)
+	if err != nil {
+		return "", err
+	}
+	if rel != "" {
+		return "", usage(fmt.Sprintf("%s is in the mount %s; to unmount that: hubfs umount %s", path, mnt, quote(mnt)))
+	}
+	return mnt, nil
+}
+
+// forceUmount takes the mount away whatever goes on in it.
+func forceUmount(ctx context.Context, mnt string, st hubfs.Status, daemon *process, errOut io.Writer) error {
+	asking, cancel := context.WithTimeout(ctx, controlWait)
+	_, err := requestSync(asking, mnt, hubfs.SyncRequest{Unmount: true, Force: true}, newProgress(io.Discard))
+	cancel()
+	if err != nil {
+		fmt.Fprintf(errOut, "hubfs: the daemon does not listen (%v); it may still commit what is staged\n", err)
+	}
+	err = unmount(ctx, mnt, false)
+	lazy := errors.Is(err, unix.EBUSY)
+	if lazy {
+		fmt.Fprintf(errOut, "hubfs: %s was busy; its daemon ends when the last file in it is closed\n", mnt)
+		err = unmount(ctx, mnt, true)
+	}
+	if err != nil {
+		return fmt.Errorf("unmount %s: %w", mnt, err)
+	}
+	for _, w := range st.Worktrees {
+		if n := len(w.Staged); n > 0 {
+			fmt.Fprintf(errOut, "hubfs: %s of %s stay staged for the next mount\n", plural(n, "change", "changes"), repoBranch(w))
+		}
+	}
+	if lazy {
+		return nil
+	}
+	return waitGone(ctx, daemon)
+}
+
+// waitGone waits for the end of the daemon, which may still commit what was
+// written while it was told to unmount.
+func waitGone(ctx context.Context, daemon *process) error {
+	if daemon == nil {
+		return nil
+	}
+	if err := daemon.wait(ctx); err != nil {
+		return fmt.Errorf("unmounted; the daemon has not ended yet: %w", err)
+	}
+	return nil
+}
