@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -63,21 +64,23 @@ func must1[T any](v T, err error) T {
 
 // Repo finds a repo ("acme/m", "datasets/acme/d", "spaces/acme/s"), or makes
 // it with the initial commit that the Hub makes.
-func (h *Hub) Repo(id string) *Repo {
-	if r := h.find(splitKey(id)); r != nil {
-		return r
-	}
+func (h *Hub) Repo(id string) *Repo { return must1(h.Open(id)) }
+
+// Open is Repo for ids that may be bad.
+func (h *Hub) Open(id string) (*Repo, error) {
 	t, name := splitKey(id)
+	if r := h.find(t, name); r != nil {
+		return r, nil
+	}
 	sdk := ""
 	if t == "space" {
 		sdk = "static"
 	}
 	r, err := h.create(&state{Type: t, ID: name, SDK: sdk}, true)
-	if err == errExists {
-		return h.find(t, name)
+	if errors.Is(err, errExists) {
+		return h.find(t, name), nil
 	}
-	must(err)
-	return r
+	return r, err
 }
 
 // EmptyRepo makes a repo without any commit or branch, as some Hub-compatible
