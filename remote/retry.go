@@ -125,8 +125,9 @@ func (p policy) again(req *http.Request, res *http.Response, err error, try int)
 func passing(err error) bool {
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
+	var source *sourceError
 	return !errors.Is(err, ErrOffline) && !errors.Is(err, http.ErrSchemeMismatch) &&
-		!errors.As(err, &cert) && !errors.As(err, &record)
+		!errors.As(err, &cert) && !errors.As(err, &record) && !errors.As(err, &source)
 }
 
 // unreached reports whether a request surely did not leave: no connection.

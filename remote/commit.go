@@ -1,0 +1,103 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+)
+
+// Commit makes one commit on the repo's branch, or opens a pull request with
+// it. Content of LFS files has to be uploaded before. The lines are written
+// while they are sent, so inline files are never all in memory.
+//
+// A branch that is not at Parent any more is ErrConflict. The request is sent
+// again only where the server surely has not acted (no connection, 429). When
+// an answer is lost after all of the request may have arrived, or is one that
+// tells nothing (5xx), the error is ErrUnknownOutcome: look at the branch.
+func (c *Client) Commit(ctx context.Context, repo Repo, req CommitRequest) (CommitResult, error) {
+	r, err := c.commit(ctx, repo, req)
+	if err != nil {
+		return CommitResult{}, fmt.Errorf("commit to %s: %w", repo, err)
+	}
+	return r, nil
+}
+
+func (c *Client) commit(ctx context.Context, repo Repo, req CommitRequest) (CommitResult, error) {
+	if err := repo.check(); err != nil {
+		return CommitResult{}, err
+	}
+	if err := req.check(); err != nil {
+		return CommitResult{}, err
+	}
+	path := repo.apiRev("commit", repo.Branch())
+	if req.CreatePR {
+		path += "?create_pr=1"
+	}
+	// A kept-alive connection that the server has just dropped would make a
+	// request that never arrived look like one whose answer was lost.
+	c.CloseIdle()
+	var sent atomic.Bool // all of the latest attempt's body was taken
+	res, err := c.send(ctx, call{
+		method: http.MethodPost, path: path, size: -1,
+		body: func() (io.ReadCloser, error) {
+			sent.Store(false)
+			return req.lines(&sent), nil
+		},
+		ctype: "application/x-ndjson", accept: "application/json",
+		policy: policy{repeat: repeatRefused, budget: c.patience(), header: c.timeouts.Commit},
+	})
+	if err != nil {
+		var e *Error
+		told := errors.As(err, &e) && e.Status < 500 && e.Status != http.StatusRequestTimeout
+		if sent.Load() && !told {
+			err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		}
+		return CommitResult{}, err
+	}
+	var out struct {
+		OID string `json:"commitOid"`
+		URL string `json:"commitUrl"`
+		PR  string `json:"pullRequestUrl"`
+	}
+	if err := c.decode(res, &out, maxJSON); err != nil {
+		return CommitResult{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+	}
+	if !IsCommit(out.OID) {
+		return CommitResult{}, fmt.Errorf("%w: the server names the commit %s", ErrUnknownOutcome, quote(escape(out.OID, 80)))
+	}
+	if out.URL == "" {
+		out.URL = c.pageURL(repo) + "/commit/" + out.OID
+	}
+	return CommitResult{Commit: out.OID, URL: redact(out.URL, c.token), PullRequest: redact(out.PR, c.token)}, nil
+}
+
+// check refuses what the Hub would refuse only after all was sent.
+func (r CommitRequest) check() error {
+	if r.Summary == "" {
+		return errors.New("a commit needs a summary")
+	}
+	for _, f := range r.Files {
+		if err := checkPath(f.Path); err != nil {
+			return err
+		}
+	}
+	for _, f := range r.LFS {
+		if err := checkPath(f.Path); err != nil {
+			return err
+		}
+		if !sha256Hex.MatchString(f.OID) || f.Size <= 0 {
+			return fmt.Errorf("%s: not the content of a large file", quote(f.Path))
+		}
+	}
+	for _, list := range [][]string{r.Deletes, r.DeleteDirs} {
+		for _, p := range list {
+			if err := checkPath(p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

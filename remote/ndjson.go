@@ -1,0 +1,138 @@
+package remote
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"sync/atomic"
+)
+
+// lines is the body of a commit: JSON lines, the header first, then what goes
+// away, then what comes. sent is set when its end has been read.
+func (r CommitRequest) lines(sent *atomic.Bool) io.ReadCloser {
+	header := map[string]any{"summary": r.Summary, "description": r.Description}
+	if r.Parent != "" {
+		header["parentCommit"] = r.Parent
+	}
+	l := &lineReader{sent: sent}
+	l.add(line("header", header))
+	for _, p := range r.DeleteDirs {
+		l.add(line("deletedFolder", map[string]string{"path": p + "/"}))
+	}
+	for _, p := range r.Deletes {
+		l.add(line("deletedFile", map[string]string{"path": p}))
+	}
+	for _, f := range r.Files {
+		l.next = append(l.next, func() (io.Reader, io.Closer, error) { return f.line() })
+	}
+	for _, f := range r.LFS {
+		l.add(line("lfsFile", map[string]any{"path": f.Path, "algo": "sha256", "oid": f.OID, "size": f.Size}))
+	}
+	return l
+}
+
+func line(key string, value any) []byte {
+	// Strings and numbers always marshal.
+	b, _ := json.Marshal(map[string]any{"key": key, "value": value})
+	return append(b, '\n')
+}
+
+// line is the file's line, its content encoded while it is read.
+func (f InlineFile) line() (io.Reader, io.Closer, error) {
+	var content io.Reader = bytes.NewReader(f.Content)
+	var closer io.Closer
+	if f.Open != nil {
+		file, err := f.Open()
+		if err != nil {
+			return nil, nil, &sourceError{err}
+		}
+		content, closer = file, file
+	}
+	path, _ := json.Marshal(f.Path)
+	head := `{"key":"file","value":{"path":` + string(path) + `,"encoding":"base64","content":"`
+	return io.MultiReader(bytes.NewReader([]byte(head)), &base64Reader{src: content}, bytes.NewReader([]byte("\"}}\n"))), closer, nil
+}
+
+// A lineReader reads one part after the other and opens each when its turn has
+// come.
+type lineReader struct {
+	next   []func() (io.Reader, io.Closer, error)
+	cur    io.Reader
+	closer io.Closer
+	sent   *atomic.Bool
+}
+
+func (l *lineReader) add(b []byte) {
+	l.next = append(l.next, func() (io.Reader, io.Closer, error) { return bytes.NewReader(b), nil, nil })
+}
+
+func (l *lineReader) Read(p []byte) (int, error) {
+	for {
+		if l.cur == nil {
+			if len(l.next) == 0 {
+				l.sent.Store(true)
+				return 0, io.EOF
+			}
+			var err error
+			if l.cur, l.closer, err = l.next[0](); err != nil {
+				l.cur = nil
+				return 0, err
+			}
+			l.next = l.next[1:]
+		}
+		n, err := l.cur.Read(p)
+		if err == io.EOF {
+			l.Close()
+			err = nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// Close ends the current part only: the transport may close a body that it has
+// read to its end.
+func (l *lineReader) Close() error {
+	l.cur = nil
+	if l.closer == nil {
+		return nil
+	}
+	c := l.closer
+	l.closer = nil
+	return c.Close()
+}
+
+// A base64Reader encodes what it reads.
+type base64Reader struct {
+	src  io.Reader
+	in   []byte
+	out  []byte // encoded, not yet taken
+	done bool
+}
+
+const base64Chunk = 3 << 14 // a multiple of 3, so that padding is at the end only
+
+func (b *base64Reader) Read(p []byte) (int, error) {
+	for len(b.out) == 0 {
+		if b.done {
+			return 0, io.EOF
+		}
+		if b.in == nil {
+			b.in = make([]byte, base64Chunk)
+		}
+		n, err := io.ReadFull(b.src, b.in)
+		switch err {
+		case io.EOF, io.ErrUnexpectedEOF:
+			b.done = true
+		case nil:
+		default:
+			return 0, &sourceError{err}
+		}
+		b.out = base64.StdEncoding.AppendEncode(nil, b.in[:n])
+	}
+	n := copy(p, b.out)
+	b.out = b.out[n:]
+	return n, nil
+}
