@@ -23,7 +23,7 @@ func app() *cli.App {
 func commands() []*cli.Command {
 	cmds := []*cli.Command{
 		mountCmd(), umountCmd(), statusCmd(), syncCmd(), infoCmd(),
-		demoCmd(), versionCmd(), serveCmd(),
+		demoCmd(), hubCmd(), versionCmd(), serveCmd(),
 	}
 	for _, c := range cmds {
 		c.OnUsageError = onUsageError

@@ -25,6 +25,9 @@ var (
 	errConflict = errors.New("conflict")
 	errBusy     = errors.New("busy")
 
+	// errHeld is an errCommit: nothing is wrong, but somebody should look first.
+	errHeld = errors.New("held")
+
 	// errQuiet ends a command whose message has been printed already.
 	errQuiet = errors.New("")
 )
@@ -53,7 +56,7 @@ func exitCode(err error) int {
 		return exitConflict
 	case errors.Is(err, errBusy):
 		return exitBusy
-	case errors.Is(err, errCommit):
+	case errors.Is(err, errCommit), errors.Is(err, errHeld):
 		return exitCommit
 	}
 	return exitFailed

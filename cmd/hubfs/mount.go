@@ -152,6 +152,9 @@ func (o mountOptions) launch() (launch, error) {
 		Message: o.Message, NoCommit: o.NoCommit, Debug: o.Debug, Foreground: o.Foreground,
 		dieWithStarter: o.dieWithStarter,
 	}
+	if l.Mount, err = resolveMountPoint(o.MountPoint); err != nil {
+		return l, err
+	}
 	// The client knows the endpoint's own web addresses.
 	client, err := remote.New(opts)
 	if err != nil {
@@ -165,9 +168,6 @@ func (o mountOptions) launch() (launch, error) {
 			return l, usage(err.Error())
 		}
 		l.Repo, l.Subdir = &repo, sub
-	}
-	if l.Mount, err = resolveMountPoint(o.MountPoint); err != nil {
-		return l, err
 	}
 	if l.Cache, err = cacheDir(o.CacheDir); err != nil {
 		return l, err

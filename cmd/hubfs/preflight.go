@@ -25,13 +25,16 @@ func preflight(ctx context.Context, p place, allowOther bool, note func(string))
 	if err := checkFuse(allowOther); err != nil {
 		return err
 	}
-	if err := checkMountPoint(ctx, p.mnt, note); err != nil {
-		return err
-	}
-	for _, d := range []struct{ what, dir string }{{"cache", p.cache}, {"state", p.state}} {
+	dirs := []struct{ what, dir string }{{"cache", p.cache}, {"state", p.state}}
+	for _, d := range dirs {
 		if err := checkLocal(p.mnt, d.what, d.dir); err != nil {
 			return err
 		}
+	}
+	if err := checkMountPoint(ctx, p.mnt, note); err != nil {
+		return err
+	}
+	for _, d := range dirs {
 		if err := privateDir(d.dir); err != nil {
 			return fmt.Errorf("%s directory: %w (choose another with --%s-dir)", d.what, err, d.what)
 		}

@@ -88,13 +88,10 @@ func syncPath(ctx context.Context, o syncOptions, out, errOut io.Writer) error {
 		printResults(out, results)
 	}
 	retry := "hubfs sync " + quote(o.Path)
-	if err != nil {
-		return explain(err, retry)
+	if err == nil {
+		err = busyFiles(results)
 	}
-	if busy := busyFiles(results); busy != nil {
-		return explain(busy, retry)
-	}
-	return nil
+	return explain(err, o.Path, retry)
 }
 
 // printResults prints a line for each repo: what it has become, and where.

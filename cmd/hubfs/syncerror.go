@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,6 +20,8 @@ func syncError(e hubfs.SyncEvent) error {
 		return coded(errConflict, text)
 	case "busy":
 		return coded(errBusy, text)
+	case "held":
+		return coded(errHeld, text)
 	case "usage":
 		return usage(text)
 	}
@@ -26,18 +29,24 @@ func syncError(e hubfs.SyncEvent) error {
 }
 
 // explain adds to the error of a sync what became of the staged work and what
-// to do next; retry is the command to try again with.
-func explain(err error, retry string) error {
+// to do next; path is what was to be committed and retry the command to try
+// again with.
+func explain(err error, path, retry string) error {
 	if err == nil {
 		return nil
 	}
-	switch exitCode(err) {
-	case exitConflict:
-		return fmt.Errorf("%w\nBoth versions are kept: yours is staged, the other is on the Hub.", err)
-	case exitBusy:
-		return fmt.Errorf("%w\nClose them and try again: %s", err, retry)
-	case exitCommit:
-		return fmt.Errorf("%w\nEverything is still staged; to try again: %s", err, retry)
+	var then string
+	switch {
+	case errors.Is(err, errHeld):
+		then = "If that is meant: hubfs sync " + quote(path)
+	case exitCode(err) == exitConflict:
+		then = "Both versions are kept: yours stays staged, the other one is on the Hub"
+	case exitCode(err) == exitBusy:
+		then = "Close them and try again: " + retry
+	case exitCode(err) == exitCommit:
+		then = "Everything not committed is still staged; to try again: " + retry
+	default:
+		return err
 	}
-	return err
+	return fmt.Errorf("%w\n%s", err, then)
 }

@@ -89,11 +89,11 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 	results, err := requestSync(ctx, mnt, hubfs.SyncRequest{All: true, Unmount: true, Message: o.Message}, show)
 	show.close()
 	printResults(out, results)
-	if err != nil {
-		return explain(err, "hubfs umount "+quote(mnt)+" (or, to unmount and keep it staged: hubfs umount --force "+quote(mnt)+")")
+	if err == nil {
+		err = busyFiles(results)
 	}
-	if busy := busyFiles(results); busy != nil {
-		return explain(busy, "hubfs umount "+quote(mnt)+" (or, to unmount and keep it staged: hubfs umount --force "+quote(mnt)+")")
+	if err != nil {
+		return explain(err, mnt, "hubfs umount "+quote(mnt)+" (or, to unmount and keep it staged: hubfs umount --force "+quote(mnt)+")")
 	}
 	if err := unmount(ctx, mnt, false); err != nil {
 		if errors.Is(err, unix.EBUSY) {

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	hubfs "github.com/hubfs/hubfs/fs"
+)
+
+func TestExitCodes(t *testing.T) {
+	event := func(code string) error { return syncError(hubfs.SyncEvent{Repo: "me/a", Code: code, Error: "why"}) }
+	for _, c := range []struct {
+		err  error
+		code int
+	}{
+		{nil, 0},
+		{errors.New("x"), exitFailed},
+		{context.Canceled, exitFailed},
+		{usage("x"), exitUsage},
+		{event("failed"), exitCommit},
+		{event("held"), exitCommit},
+		{event("conflict"), exitConflict},
+		{event("busy"), exitBusy},
+		{event("usage"), exitUsage},
+		{event("of a later version"), exitCommit},
+		{errors.Join(event("failed"), event("conflict")), exitConflict},
+		{errors.Join(event("busy"), event("failed")), exitBusy},
+	} {
+		for _, err := range []error{c.err, explain(c.err, "/mnt", "again")} {
+			if got := exitCode(err); got != c.code {
+				t.Errorf("%v: exit %d, want %d", err, got, c.code)
+			}
+			// As it comes back from another process.
+			if again := coded(kindOf(c.code), "text"); c.code != 0 && exitCode(again) != c.code {
+				t.Errorf("%d comes back as %d", c.code, exitCode(again))
+			}
+		}
+	}
+}
+
+func TestMessages(t *testing.T) {
+	for want, err := range map[string]error{
+		"":                 errQuiet,
+		"interrupted":      fmt.Errorf("x: %w", context.Canceled),
+		"me/a: why":        syncError(hubfs.SyncEvent{Repo: "me/a", Error: "why"}),
+		"commit me/a: why": syncError(hubfs.SyncEvent{Repo: "me/a", Error: "commit me/a: why"}),
+		"x\nClose them and try again: hubfs sync /mnt": explain(coded(errBusy, "x"), "/mnt", "hubfs sync /mnt"),
+		"x\nIf that is meant: hubfs sync '/a b'":       explain(coded(errHeld, "x"), "/a b", "again"),
+	} {
+		if got := message(err); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
