@@ -34,7 +34,7 @@ test-models: ## the same for torch and sentence-transformers (installs about 6 G
 	@$(TALLY) -m models -pytest integration/mount
 
 bench: build ## first figures beside curl, a raw range client and the plain file system; ID=B1,B8 PROFILE=S1
-	go run ./integration/bench $(if $(ID),-id $(ID)) $(if $(PROFILE),-profile $(PROFILE)) $(BENCH_FLAGS)
+	go run ./integration/bench $(if $(wildcard $(PYTHON)),-python $(PYTHON)) $(if $(ID),-id $(ID)) $(if $(PROFILE),-profile $(PROFILE)) $(BENCH_FLAGS)
 
 lint: ## gofmt, go vet, staticcheck
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w is needed on:"; echo "$$files"; exit 1; fi

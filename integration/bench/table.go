@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxMoved is how far the control may move before ratios mean nothing.
+const maxMoved = 0.15
+
+// A table gathers the rows of all workloads.
+type table struct{ rows [][]string }
+
+var columns = []string{"id", "profile", "arm", "work", "median s", "rate", "requests", "wire MB", "cpu s/GB", "peak MiB", "times as fast as"}
+
+// row adds one arm's line. per turns the work into the unit of the rate column.
+func (t *table) row(id string, p profile, res results, name, work string, unit string, per float64, against ...string) {
+	runs := res[name]
+	if len(runs) == 0 {
+		return
+	}
+	sec := res.median(name, seconds)
+	rate := "-"
+	if sec > 0 && unit != "" {
+		rate = fmt.Sprintf("%.3g %s", float64(runs[0].bytes)/per/sec, unit)
+	}
+	var ratios []string
+	for _, b := range against {
+		if b != name && len(res[b]) > 0 {
+			ratios = append(ratios, fmt.Sprintf("%s %.2f", b, res.faster(name, b)))
+		}
+	}
+	gb := float64(runs[0].bytes) / 1e9
+	t.rows = append(t.rows, []string{
+		id, p.name, name, work, fmt.Sprintf("%.3f", sec), rate,
+		number(res.median(name, func(r run) float64 { return float64(r.requests) }), "%.0f"),
+		number(res.median(name, func(r run) float64 { return float64(r.traffic.bytes) / 1e6 }), "%.1f"),
+		number(res.median(name, func(r run) float64 { return r.cpu })/gb, "%.2f"),
+		number(res.median(name, func(r run) float64 { return float64(r.peak) / (1 << 20) }), "%.0f"),
+		strings.Join(ratios, ", "),
+	})
+}
+
+// note adds a remark below the rows of a workload.
+func (t *table) note(id string, p profile, format string, args ...any) {
+	t.rows = append(t.rows, []string{id, p.name, "", fmt.Sprintf(format, args...)})
+}
+
+// control says that ratios are refused when the control arm moved too far.
+func (t *table) control(id string, p profile, res results, name string) {
+	if m := res.moved(name); m > maxMoved {
+		t.note(id, p, "REFUSED: the control (%s) moved by %.0f %%, more than %.0f %%: run it on a quiet machine", name, m*100, maxMoved*100)
+	}
+}
+
+// number leaves out what was not measured.
+func number(v float64, format string) string {
+	if v != v || v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf(format, v)
+}
+
+func (t *table) print(w io.Writer) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, strings.Join(columns, "\t"))
+	for _, r := range t.rows {
+		fmt.Fprintln(tw, strings.Join(r, "\t"))
+	}
+	_ = tw.Flush()
+}
+
+// machine describes what the figures were taken on.
+func machine(dir string) string {
+	model := "unknown processor"
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(b)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			model = strings.TrimSpace(value)
+			break
+		}
+	}
+	var (
+		si unix.Sysinfo_t
+		u  unix.Utsname
+		st unix.Statfs_t
+	)
+	_, _, _ = unix.Sysinfo(&si), unix.Uname(&u), unix.Statfs(dir, &st)
+	kernel := unix.ByteSliceToString(u.Release[:])
+	fs := map[int64]string{unix.EXT4_SUPER_MAGIC: "ext4", unix.XFS_SUPER_MAGIC: "xfs", unix.BTRFS_SUPER_MAGIC: "btrfs",
+		unix.TMPFS_MAGIC: "tmpfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay"}[int64(st.Type)]
+	return fmt.Sprintf("%s, %d cores, %d GiB, Linux %s, scratch on %s, %s; times vary, compare ratios only",
+		model, runtime.NumCPU(), (uint64(si.Totalram)*uint64(si.Unit)+1<<29)>>30, kernel, fs, runtime.Version())
+}
+
+func absolute(path string) (string, error) {
+	if _, err := os.Stat(path); err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
