@@ -20,6 +20,14 @@ func requests(t *testing.T, hub *hubtest.Hub, do func()) hubtest.Counts {
 	return hub.Counts()
 }
 
+// fetched is the number of content bytes served. The Hub counts them when a
+// request has ended, which can be just after its client has gone on.
+func fetched(t *testing.T, hub *hubtest.Hub, atLeast int64) int64 {
+	t.Helper()
+	waitUntil(t, "the content requests have ended", func() bool { return hub.Counts()[hubtest.KindContent].Out >= atLeast })
+	return hub.Counts()[hubtest.KindContent].Out
+}
+
 func atMost(t *testing.T, c hubtest.Counts, limit int, what string) {
 	t.Helper()
 	if n := c.Total().N; n > limit {
@@ -176,7 +184,7 @@ func TestRequestsOfSequentialRead(t *testing.T) {
 	if n, limit := c[hubtest.KindContent].N, size/(8<<20)+6; n > limit {
 		t.Errorf("a cold sequential read made %d content requests, at most %d are right", n, limit)
 	}
-	if out := c[hubtest.KindContent].Out; out != size {
+	if out := fetched(t, hub, size); out != size {
 		t.Errorf("%d bytes were fetched for %d", out, size)
 	}
 	if n := c[hubtest.KindResolve].N; n != 1 {
@@ -196,7 +204,7 @@ func TestParallelReadersFetchOnce(t *testing.T) {
 	c := requests(t, hub, func() {
 		m.sh("for i in 1 2 3 4 5 6 7 8; do cat me/par/data.bin >/dev/null & done; wait")
 	})
-	if out := c[hubtest.KindContent].Out; out != size {
+	if out := fetched(t, hub, size); out != size {
 		t.Errorf("8 readers fetched %d bytes of %d", out, size)
 	}
 	if n := c[hubtest.KindResolve].N; n != 1 {

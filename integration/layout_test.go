@@ -27,7 +27,7 @@ var layout = map[string][]string{
 	"fs":                {"blockcache", "commit", "remote"},
 	"cmd/hubfs":         {"blockcache", "commit", "fs", "remote", "remote/hubtest"},
 	"integration":       {},
-	"integration/bench": {"remote/hubtest"},
+	"integration/bench": {},
 	"integration/tally": {},
 }
 

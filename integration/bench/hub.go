@@ -111,13 +111,14 @@ func (h *hub) since(m mark) (t traffic, err error) {
 		var r struct {
 			Method string `json:"method"`
 			Path   string `json:"path"`
+			In     int64  `json:"in"`
 			Bytes  int64  `json:"bytes"`
 		}
 		if err := json.Unmarshal(line, &r); err != nil {
 			return t, fmt.Errorf("%s: %w", h.log, err)
 		}
 		t.requests++
-		t.bytes += r.Bytes
+		t.bytes += r.In + r.Bytes
 		if r.Method == "POST" && commitPath.MatchString(r.Path) {
 			t.commits++
 		}

@@ -140,8 +140,12 @@ class Hub:
         return [json.loads(line) for line in lines[since:]]
 
     def mark(self):
-        """A number to give to requests(): all up to now are left out."""
-        return len(self.requests())
+        """A number to give to requests(): all up to now are left out. A request is
+        logged when it ends, which can be just after its client has gone on."""
+        n = -1
+        while n != (n := len(self.requests())):
+            time.sleep(0.1)
+        return n
 
     def api(self, token=TOKEN):
         from huggingface_hub import HfApi
