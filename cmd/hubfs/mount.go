@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -205,9 +203,5 @@ func resolveMountPoint(mnt string) (string, error) {
 	if strings.HasPrefix(mnt, "hf://") || strings.Contains(mnt, "://") {
 		return "", usage(fmt.Sprintf("%s is no mount point; the order is: hubfs mount REPO MOUNTPOINT", mnt))
 	}
-	path, err := resolve(mnt)
-	if errors.Is(err, os.ErrPermission) {
-		return "", fmt.Errorf("mount point: %w", err)
-	}
-	return path, err
+	return resolve(mnt)
 }

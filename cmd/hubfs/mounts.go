@@ -58,11 +58,7 @@ func covering(path string) (*mountinfo.Info, error) {
 func findMount(path string) (mnt, rel string, err error) {
 	abs, err := resolve(path)
 	if err != nil {
-		// What lies in a mount may be refused by it (a private repo) and still
-		// be asked about.
-		if abs, err = filepath.Abs(path); err != nil {
-			return "", "", err
-		}
+		return "", "", err
 	}
 	info, err := covering(abs)
 	if err != nil {

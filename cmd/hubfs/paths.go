@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -98,9 +97,9 @@ func within(path, dir string) bool {
 	return strings.HasPrefix(path, dir+"/")
 }
 
-// resolve follows the symbolic links of as much of path as exists, so that two
-// names of one place compare equal. The last part may be a dead mount, which
-// answers ENOTCONN to everything.
+// resolve follows the symbolic links of as much of path as can be seen, so that
+// two names of one place compare equal. Its end may not exist, may be refused
+// (a private repo in a mount), or may be a dead mount that answers nothing.
 func resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -110,7 +109,7 @@ func resolve(path string) (string, error) {
 	if err == nil {
 		return real, nil
 	}
-	if path == "/" || !(errors.Is(err, os.ErrNotExist) || isDead(err)) {
+	if path == "/" {
 		return "", err
 	}
 	dir, err := resolve(filepath.Dir(path))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -139,19 +138,6 @@ func userAllowOther(conf string) bool {
 		}
 	}
 	return false
-}
-
-// mountHint adds what to do to an error of the mount itself.
-func mountHint(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("%w: mounting is not allowed here; a container needs --device /dev/fuse --cap-add SYS_ADMIN", err)
-	case errors.Is(err, syscall.ENODEV):
-		return fmt.Errorf("%w: the kernel has no FUSE (modprobe fuse)", err)
-	}
-	return err
 }
 
 // quote makes s safe to paste into a shell.

@@ -101,7 +101,8 @@ func serve(ctx context.Context, l launch, rep *reporter, stop <-chan os.Signal) 
 		Dir: l.State, Client: client, Cache: cache, Logger: log, MountPoint: l.Mount,
 		ReadOnly: l.ReadOnly, Private: l.Private,
 		Waiting: func(repo, holder string) {
-			rep.note(fmt.Sprintf("waiting for %s, which still commits %s", holder, repo))
+			log.Info("waiting for another process", "repo", repo, "holder", holder)
+			rep.note(fmt.Sprintf("waiting for %s, which has %s", holder, repo))
 		},
 	})
 	if err != nil {
@@ -115,7 +116,7 @@ func serve(ctx context.Context, l launch, rep *reporter, stop <-chan os.Signal) 
 		Version: versionName(), LogFile: l.Log, User: user, Debug: l.Debug, Logger: log, Umask: l.Umask,
 	})
 	if err != nil {
-		return mountHint(err)
+		return mountError(err, l)
 	}
 	log.Info("mounted", "on", l.Mount, "what", l.what(), "endpoint", client.Endpoint(), "user", user, "version", versionName())
 	rep.ready(fmt.Sprintf("%s: %s, %s", l.Mount, l.what(), l.who(user)))

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/hubfs/hubfs/commit"
 	hubfs "github.com/hubfs/hubfs/fs"
@@ -58,7 +60,9 @@ func status(ctx context.Context, o statusOptions, out io.Writer) error {
 		st, err := readStatus(ctx, mnt)
 		m := mountStatus{Status: st}
 		if err != nil {
-			failed = errQuiet
+			if len(o.Paths) > 0 || !errors.Is(err, os.ErrPermission) {
+				failed = errQuiet // another user's mount is none of ours
+			}
 			m.Mountpoint, m.Failed = mnt, err.Error()
 		}
 		report.Mounts = append(report.Mounts, m)

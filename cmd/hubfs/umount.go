@@ -68,6 +68,9 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		return nil
 	case errors.Is(err, errHangs) && o.Force:
 		return unmount(ctx, mnt, true)
+	case errors.Is(err, os.ErrPermission) && o.Force:
+		fmt.Fprintf(errOut, "hubfs: %s belongs to another user; the daemon commits what is staged\n", mnt)
+		return unmount(ctx, mnt, true)
 	case errors.Is(err, os.ErrPermission):
 		return controlError(mnt, err)
 	}
