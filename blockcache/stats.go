@@ -23,3 +23,38 @@ type Stats struct {
 	Uncached     bool   `json:"uncached"`             // the disk takes nothing at the moment
 	DiskError    string `json:"disk_error,omitempty"` // why
 }
+
+// Stats returns what the cache holds and did. It reads the directory.
+func (c *Cache) Stats() Stats {
+	s := Stats{
+		Hits:         c.count.hits.Load(),
+		Misses:       c.count.misses.Load(),
+		Requests:     c.count.requests.Load(),
+		Fetched:      c.count.fetched.Load(),
+		Evictions:    c.count.evictions.Load(),
+		EvictedBytes: c.count.evictedBytes.Load(),
+		Corrupt:      c.count.corrupt.Load(),
+		Repaired:     c.count.repaired.Load(),
+		SourceErrors: c.count.sourceErrors.Load(),
+		DiskErrors:   c.count.diskErrors.Load(),
+	}
+	for _, it := range c.scan() {
+		s.Bytes += it.bytes
+		switch {
+		case it.whole:
+			s.Blobs++
+		case !it.temp:
+			s.Partials++
+		}
+	}
+	c.room.mu.Lock()
+	s.Limit, s.KeepFree = c.room.limit, c.room.floor
+	c.room.mu.Unlock()
+	if err := c.room.check(); err != nil {
+		s.Uncached, s.DiskError = true, err.Error()
+	}
+	c.mu.Lock()
+	s.Open = len(c.blobs)
+	c.mu.Unlock()
+	return s
+}

@@ -1,0 +1,166 @@
+package blockcache
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Adopt takes the file at path, whose content is known to be the blob key,
+// into the cache: by rename, or on another file system by a copy if there is
+// room. The file at path is gone after success, and untouched after an error.
+// No writer may have it open. It takes as long as a sync of the file.
+func (c *Cache) Adopt(key, path string) error {
+	d, err := parseKey(key)
+	if err != nil {
+		return err
+	}
+	if err := c.adopt(d, path); err != nil {
+		return fmt.Errorf("adopt blob %s: %w", key, err)
+	}
+	return nil
+}
+
+func (c *Cache) adopt(key digest, path string) error {
+	if c.sched.isClosed() {
+		return ErrClosed
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok || !fi.Mode().IsRegular() {
+		return &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+	}
+
+	// Another name of the file could be written through; then it is copied.
+	err = syscall.EXDEV
+	if st.Nlink == 1 {
+		if err = c.adoptByRename(key, path, f); err == nil {
+			c.room.add(st.Blocks * 512)
+		}
+	}
+	if errors.Is(err, syscall.EXDEV) {
+		if err = c.adoptByCopy(key, f, st.Blocks*512); err == nil {
+			err = os.Remove(path)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	c.adopted(blobID{key, fi.Size()})
+	return nil
+}
+
+func (c *Cache) adoptByRename(key digest, path string, f *os.File) error {
+	if err := syncData(f); err != nil {
+		return err
+	}
+	to := key.whole()
+	root := c.dir.at()
+	if err := root.MkdirAll(to[:len("blobs/ab")], 0o700); err != nil {
+		return err
+	}
+	dir, err := root.Open(to[:len("blobs/ab")])
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+
+	_, done := c.claim(key)
+	defer done()
+	err = unix.Renameat(unix.AT_FDCWD, path, int(dir.Fd()), key.name())
+	if err == nil && !c.dir.names(to, f) { // path was something else by then
+		c.dir.remove(to)
+		err = unix.ENOENT
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: path, New: to, Err: err}
+	}
+	f.Chmod(0o400)
+	if fi, err := f.Stat(); err == nil {
+		c.touch(to, fi)
+	}
+	return nil
+}
+
+func (c *Cache) adoptByCopy(key digest, f *os.File, n int64) (err error) {
+	if !c.reserve(n) {
+		return fmt.Errorf("no room for a copy: %w", errors.Join(c.room.check(), syscall.ENOSPC))
+	}
+	defer func() { c.room.done(n, err == nil) }()
+	return c.dir.copyIn(key, f)
+}
+
+// copyIn makes a whole blob of a copy of f.
+func (d *directory) copyIn(key digest, f *os.File) error {
+	tmp, name, err := d.createTemp(key)
+	if err != nil {
+		return err
+	}
+	defer tmp.Close()
+	if err = copyFile(tmp, f); err == nil {
+		err = d.publish(name, tmp, key)
+	}
+	if err != nil {
+		d.remove(name)
+	}
+	return err
+}
+
+// adopted makes a blob that was being fetched whole, now that its file is there.
+func (c *Cache) adopted(id blobID) {
+	c.mu.Lock()
+	b := c.blobs[id]
+	if b != nil && !b.leaving {
+		b.refs++
+	} else {
+		b = nil
+	}
+	c.mu.Unlock()
+	if b == nil {
+		free, done := c.claim(id.key)
+		defer done()
+		if free {
+			c.removeUnlocked(id.key.partial())
+		}
+		return
+	}
+	<-b.opened
+	if f := c.whole(id.key, id.size); f != nil {
+		b.promote(f)
+	}
+	c.release(b)
+}
+
+// copyFile makes the empty file dst equal to src: sharing its blocks where the
+// file system can, else by the kernel's own copy.
+func copyFile(dst, src *os.File) error {
+	if err := unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())); err == nil {
+		return nil
+	}
+	fi, err := src.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := src.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	n, err := io.CopyN(dst, src, fi.Size())
+	if err == nil && n != fi.Size() {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,260 @@
+package blockcache
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// https://bford.info/cachedir/
+const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n" +
+	"# This directory is a cache of hubfs. All of it may be deleted at any time.\n"
+
+// A directory is the cache directory, reached by a descriptor so that nothing
+// outside of it is ever touched, whatever links somebody puts in.
+type directory struct {
+	path string
+
+	mu   sync.RWMutex
+	root *os.Root // replaced when the directory was deleted and made again
+	self *os.File // the same directory, for openat2
+}
+
+func openDirectory(path string) (*directory, error) {
+	d := &directory{path: path}
+	if err := d.restore(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// restore makes the directory and all it must have, where that is missing.
+func (d *directory) restore() error {
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return err
+	}
+	now, err := os.Stat(d.path)
+	if err != nil {
+		return err
+	}
+	if old, err := d.stat(); err != nil || !os.SameFile(old, now) {
+		if err := d.reopen(); err != nil {
+			return err
+		}
+	}
+	for _, sub := range []string{"blobs", "partial"} {
+		if err := d.own(sub); err != nil {
+			return err
+		}
+	}
+	f, err := d.at().OpenFile("CACHEDIR.TAG", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	_, err = f.WriteString(cacheTag)
+	return errors.Join(err, f.Close())
+}
+
+// own makes the directory sub and sees to it that it is ours and private.
+func (d *directory) own(sub string) error {
+	root := d.at()
+	if err := root.Mkdir(sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	fi, err := root.Lstat(sub)
+	if err != nil {
+		return err
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !fi.IsDir() || !ok || int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s/%s is not a directory of this user: %w", d.path, sub, fs.ErrPermission)
+	}
+	if fi.Mode().Perm()&0o077 != 0 {
+		return root.Chmod(sub, 0o700)
+	}
+	return nil
+}
+
+func (d *directory) reopen() error {
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return err
+	}
+	self, err := root.Open(".")
+	if err != nil {
+		root.Close()
+		return err
+	}
+	d.mu.Lock()
+	root, d.root = d.root, root
+	self, d.self = d.self, self
+	d.mu.Unlock()
+	if root != nil { // operations still under way on it keep it alive
+		root.Close()
+		self.Close()
+	}
+	return nil
+}
+
+func (d *directory) at() *os.Root {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.root
+}
+
+func (d *directory) stat() (fs.FileInfo, error) {
+	d.mu.RLock()
+	self := d.self
+	d.mu.RUnlock()
+	if self == nil {
+		return nil, fs.ErrNotExist
+	}
+	return self.Stat()
+}
+
+func (d *directory) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return errors.Join(d.self.Close(), d.root.Close())
+}
+
+// open opens a regular file, and follows no link on the way to it.
+func (d *directory) open(name string, flag int) (*os.File, fs.FileInfo, error) {
+	f, err := d.openNoFollow(name, flag|unix.O_NONBLOCK) // a FIFO must not hold us
+	if err != nil {
+		return nil, nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: name, Err: unix.ELOOP}
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, fi, nil
+}
+
+func (d *directory) openNoFollow(name string, flag int) (*os.File, error) {
+	d.mu.RLock()
+	self, root := d.self, d.root
+	d.mu.RUnlock()
+	conn, err := self.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	cerr := conn.Control(func(at uintptr) {
+		how := unix.OpenHow{
+			Flags:   uint64(flag | unix.O_CLOEXEC | unix.O_NOFOLLOW),
+			Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
+		}
+		for {
+			fd, err = unix.Openat2(int(at), name, &how)
+			if err != unix.EINTR && err != unix.EAGAIN {
+				return
+			}
+		}
+	})
+	if cerr != nil {
+		return nil, cerr
+	}
+	switch err {
+	case nil:
+		return os.NewFile(uintptr(fd), d.path+"/"+name), nil
+	case unix.ENOSYS, unix.EPERM: // no openat2 here, or a sandbox that does not know it
+		if fi, err := root.Lstat(name); err == nil && fi.Mode()&fs.ModeSymlink != 0 {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: unix.ELOOP}
+		}
+		return root.OpenFile(name, flag, 0)
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+}
+
+// remove removes a file; one that is not there is no error.
+func (d *directory) remove(name string) error {
+	if err := d.at().Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// tempMark ends the blob's name in the name of a file of one process.
+const tempMark = "~"
+
+// createTemp makes a locked file of this process beside the partial ones.
+func (d *directory) createTemp(key digest) (*os.File, string, error) {
+	for {
+		var r [8]byte
+		rand.Read(r[:])
+		name := key.partial() + tempMark + hex.EncodeToString(r[:])
+		f, err := d.at().OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, "", err
+		}
+		if lock(f) && d.names(name, f) {
+			return f, name, nil
+		}
+		f.Close() // swept as a leftover before it was locked
+	}
+}
+
+// names reports whether name is f still.
+func (d *directory) names(name string, f *os.File) bool {
+	a, err := d.at().Lstat(name)
+	if err != nil {
+		return false
+	}
+	b, err := f.Stat()
+	return err == nil && os.SameFile(a, b)
+}
+
+// lock locks f against other openings of it, here and in other processes.
+func lock(f *os.File) bool {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	cerr := conn.Control(func(fd uintptr) {
+		for {
+			err = unix.Flock(int(fd), unix.LOCK_EX|unix.LOCK_NB)
+			if err != unix.EINTR {
+				return
+			}
+		}
+	})
+	// A file system without locks cannot be shared between machines safely, and
+	// treating it as locked by others costs only that partials do not persist.
+	return cerr == nil && err == nil
+}
+
+// install moves the file called from, which is f, to where the whole blob is
+// looked for. Nothing else is moved there even if from was replaced meanwhile.
+func (d *directory) install(from string, f *os.File, key digest) error {
+	if !d.names(from, f) {
+		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+	}
+	root, to := d.at(), key.whole()
+	err := root.Rename(from, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := root.Mkdir(to[:len("blobs/ab")], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		err = root.Rename(from, to)
+	}
+	if err == nil && !d.names(to, f) {
+		d.remove(to)
+		err = &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+	}
+	return err
+}

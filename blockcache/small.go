@@ -1,0 +1,112 @@
+package blockcache
+
+import (
+	"context"
+	"io"
+	"os"
+)
+
+// writers is how many small blobs are written to disk at once. Each is synced,
+// and a journal takes several syncs together.
+const writers = 8
+
+// fetchSmall fetches a small blob whole and checks it before anybody sees a
+// byte. The returned function puts it on disk, when the part has given up its
+// place; until then readers are served from memory.
+func (p *part) fetchSmall(ctx context.Context) (after func(), err error) {
+	b, c := p.b, p.b.c
+	data := make([]byte, b.size)
+	got := 0
+	err = p.pull(ctx, 0, b.size, func(r io.Reader, n int64) (int64, error) {
+		k, err := io.ReadFull(r, data[got:])
+		got += k
+		if err == io.ErrUnexpectedEOF {
+			err = io.EOF
+		}
+		if err == nil {
+			err = atEnd(r)
+		}
+		return int64(k), early(err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := b.key.hasher(b.size)
+	h.Write(data)
+	if !b.key.is(h) {
+		return nil, c.corrupt(b)
+	}
+	c.bad.good(b.id())
+	var all [][]byte
+	for i := range b.blocks {
+		all = append(all, data[i*blockSize:i*blockSize+blockLen(i, b.size)])
+		c.memory.put(b, i, all[i])
+	}
+	ck := newCheck()
+	b.mu.Lock()
+	b.check = ck
+	b.mu.Unlock()
+	p.arrived(nil, b.blocks, nil, all)
+	c.writing <- struct{}{} // with the part's place still taken: the disk may be slower than the net
+	return func() {
+		defer func() { <-c.writing }()
+		b.settleCheck(ck, c.writeSmall(b, data))
+	}, nil
+}
+
+// writeSmall puts a blob, whose hash was checked, on disk.
+func (c *Cache) writeSmall(b *blob, data []byte) error {
+	if !c.reserve(b.size) {
+		return c.room.check()
+	}
+	f, err := c.dir.write(b.key, data)
+	c.room.done(b.size, err == nil)
+	if err != nil {
+		c.diskFailed("write", err)
+		return err
+	}
+	b.promote(f)
+	return nil
+}
+
+// write makes the whole blob of data and opens it.
+func (d *directory) write(key digest, data []byte) (*os.File, error) {
+	f, name, err := d.createTemp(key)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err = f.Write(data); err == nil {
+		err = d.publish(name, f, key)
+	}
+	if err != nil {
+		d.remove(name)
+		return nil, err
+	}
+	whole, _, err := d.open(key.whole(), os.O_RDONLY)
+	return whole, err
+}
+
+// corrupt notes that the content of b is wrong, and returns the error.
+func (c *Cache) corrupt(b *blob) error {
+	c.bad.add(b.id(), timeNow())
+	c.count.corrupt.Add(1)
+	c.log.Error("content does not match its hash", "blob", b.key.String())
+	return ErrCorrupt
+}
+
+// openEmpty makes and opens the file of a blob without bytes, which needs no
+// source.
+func (c *Cache) openEmpty(key digest) (*os.File, error) {
+	if !key.empty() {
+		return nil, ErrCorrupt
+	}
+	if f := c.whole(key, 0); f != nil {
+		return f, nil
+	}
+	f, err := c.dir.write(key, nil)
+	if err != nil {
+		c.diskFailed("write", err)
+	}
+	return f, err
+}
