@@ -187,4 +187,3 @@ func (c *Client) multipart(ctx context.Context, f LFSFile, o lfsObject, href str
 	drain(res.Body)
 	return nil
 }
-

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"io/fs"
+	"sync"
 	"sync/atomic"
 )
 
@@ -57,10 +59,13 @@ func (f InlineFile) line() (io.Reader, io.Closer, error) {
 // A lineReader reads one part after the other and opens each when its turn has
 // come.
 type lineReader struct {
+	sent *atomic.Bool
+
+	mu     sync.Mutex // the transport may close a body while it is read
 	next   []func() (io.Reader, io.Closer, error)
 	cur    io.Reader
 	closer io.Closer
-	sent   *atomic.Bool
+	closed bool
 }
 
 func (l *lineReader) add(b []byte) {
@@ -68,7 +73,12 @@ func (l *lineReader) add(b []byte) {
 }
 
 func (l *lineReader) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for {
+		if l.closed {
+			return 0, fs.ErrClosed
+		}
 		if l.cur == nil {
 			if len(l.next) == 0 {
 				l.sent.Store(true)
@@ -83,7 +93,7 @@ func (l *lineReader) Read(p []byte) (int, error) {
 		}
 		n, err := l.cur.Read(p)
 		if err == io.EOF {
-			l.Close()
+			l.endPart()
 			err = nil
 		}
 		if n > 0 || err != nil {
@@ -92,16 +102,19 @@ func (l *lineReader) Read(p []byte) (int, error) {
 	}
 }
 
-// Close ends the current part only: the transport may close a body that it has
-// read to its end.
 func (l *lineReader) Close() error {
-	l.cur = nil
-	if l.closer == nil {
-		return nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.endPart()
+	return nil
+}
+
+func (l *lineReader) endPart() {
+	if l.closer != nil {
+		l.closer.Close()
 	}
-	c := l.closer
-	l.closer = nil
-	return c.Close()
+	l.cur, l.closer = nil, nil
 }
 
 // A base64Reader encodes what it reads.
