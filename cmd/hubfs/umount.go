@@ -80,7 +80,7 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 	}
 	var daemon *process
 	if st.PID > 0 {
-		if daemon, err = openProcess(st.PID); err == nil {
+		if daemon, err = openDaemon(st.PID, mnt); err == nil {
 			defer daemon.Close()
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,33 +123,4 @@ func busyText(mnt string) string {
 		s += ": " + strings.Join(h, ", ")
 	}
 	return s + "; end that and try again (or unmount all the same: hubfs umount --force " + mnt + ")"
-}
-
-// A process is another process, held so that its number cannot come to mean a
-// third one.
-type process struct{ fd int }
-
-func openProcess(pid int) (*process, error) {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return nil, err
-	}
-	return &process{fd}, nil
-}
-
-func (p *process) Close() { unix.Close(p.fd) }
-
-// wait returns when the process has ended.
-func (p *process) wait(ctx context.Context) error {
-	for ctx.Err() == nil {
-		fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, 100)
-		if err != nil && !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-		if n > 0 {
-			return nil
-		}
-	}
-	return ctx.Err()
 }

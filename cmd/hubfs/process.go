@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A process is another process, held so that its number cannot come to mean a
+// third one.
+type process struct{ fd int }
+
+func openProcess(pid int) (*process, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &process{fd}, nil
+}
+
+func (p *process) Close() { unix.Close(p.fd) }
+
+// wait returns when the process has ended.
+func (p *process) wait(ctx context.Context) error {
+	for ctx.Err() == nil {
+		fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 100)
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+		if n > 0 {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// openDaemon opens the daemon of mnt, which says that its number is pid. A
+// daemon in another container means another process by it.
+func openDaemon(pid int, mnt string) (*process, error) {
+	p, err := openProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err == nil && !bytes.HasSuffix(args, []byte("\x00"+mnt+"\x00")) {
+		err = fmt.Errorf("process %d is not the daemon of %s", pid, mnt)
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
