@@ -34,6 +34,7 @@ that is printed, and HF_TOKEN to the token of a --user.
 			&cli.StringFlag{Name: "rate", Usage: "`SIZE` per second that all connections carry at most (1GB)"},
 			&cli.IntFlag{Name: "page-size", Hidden: true, Usage: "entries per page of a listing, for testing clients"},
 			&cli.DurationFlag{Name: "url-ttl", Hidden: true, Usage: "life of content URLs, for testing clients"},
+			&cli.StringFlag{Name: "multipart", Hidden: true, Usage: "`SIZE` above which uploads go in parts of that size, for testing clients"},
 			&cli.StringFlag{Name: "resolve", Hidden: true, Usage: "A, B or C: how every file is served, for testing clients"},
 		},
 		Action: run(func(ctx context.Context, c *cli.Context) error {
@@ -45,7 +46,7 @@ that is printed, and HF_TOKEN to the token of a --user.
 			if c.Args().Present() {
 				return usage("hub wants no argument but flags: " + c.Args().First() + " (see hubfs hub --help)")
 			}
-			if err := o.parse(c.StringSlice("user"), c.StringSlice("import"), c.String("conn-rate"), c.String("rate")); err != nil {
+			if err := o.parse(c.StringSlice("user"), c.StringSlice("import"), c.String("conn-rate"), c.String("rate"), c.String("multipart")); err != nil {
 				return err
 			}
 			return hub(ctx, o, c.App.Writer)
@@ -63,12 +64,13 @@ type hubServerOptions struct {
 	PageSize  int
 	URLTTL    time.Duration
 	Resolve   string
+	Multipart int64
 }
 
 // parse reads the flags that have a syntax of their own. A slice flag of the
 // library splits at commas, so the organisations of a user arrive as values
 // without "=".
-func (o *hubServerOptions) parse(users, imports []string, connRate, rate string) error {
+func (o *hubServerOptions) parse(users, imports []string, connRate, rate, multipart string) error {
 	token := ""
 	for _, u := range users {
 		name, t, ok := strings.Cut(u, "=")
@@ -92,7 +94,7 @@ func (o *hubServerOptions) parse(users, imports []string, connRate, rate string)
 	for _, r := range []struct {
 		flag, text string
 		to         *int64
-	}{{"conn-rate", connRate, &o.Shape.ConnRate}, {"rate", rate, &o.Shape.Rate}} {
+	}{{"conn-rate", connRate, &o.Shape.ConnRate}, {"rate", rate, &o.Shape.Rate}, {"multipart", multipart, &o.Multipart}} {
 		if r.text == "" {
 			continue
 		}
@@ -111,7 +113,7 @@ func (o *hubServerOptions) parse(users, imports []string, connRate, rate string)
 
 // hub serves until ctx ends. Its one line of output comes when it listens.
 func hub(ctx context.Context, o hubServerOptions, out io.Writer) (err error) {
-	opts := hubtest.Options{Dir: o.Dir, PageSize: o.PageSize, URLTTL: o.URLTTL}
+	opts := hubtest.Options{Dir: o.Dir, PageSize: o.PageSize, URLTTL: o.URLTTL, MultipartOver: o.Multipart, PartSize: o.Multipart}
 	if o.AccessLog != "" {
 		f, err := os.OpenFile(o.AccessLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {

@@ -78,7 +78,7 @@ func TestHubServesImportsAndUsers(t *testing.T) {
 	}
 	log := filepath.Join(t.TempDir(), "access.log")
 	o := hubServerOptions{Listen: "127.0.0.1:0", Dir: t.TempDir(), AccessLog: log, Users: map[string]string{}}
-	err := o.parse([]string{"me=tok", "acme", "you=tok2"}, []string{"acme/m=" + model, "datasets/acme/d=" + data}, "", "")
+	err := o.parse([]string{"me=tok", "acme", "you=tok2"}, []string{"acme/m=" + model, "datasets/acme/d=" + data}, "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestHubServesImportsAndUsers(t *testing.T) {
 
 func TestHubFlags(t *testing.T) {
 	o := hubServerOptions{Users: map[string]string{}}
-	if err := o.parse(nil, nil, "100MB", "1GB/s"); err != nil {
+	if err := o.parse(nil, nil, "100MB", "1GB/s", ""); err != nil {
 		t.Fatal(err)
 	}
 	if o.Shape != (hubtest.Shape{ConnRate: 100e6, Rate: 1e9}) {
@@ -130,7 +130,7 @@ func TestHubFlags(t *testing.T) {
 			}
 			return []string{s}
 		}
-		if err := o.parse(some(bad[0]), some(bad[1]), bad[2], bad[3]); !errors.Is(err, errUsage) {
+		if err := o.parse(some(bad[0]), some(bad[1]), bad[2], bad[3], ""); !errors.Is(err, errUsage) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -52,9 +52,22 @@ func (c Counts) Total() Count {
 }
 
 type counter struct {
-	mu      sync.Mutex
-	byKind  Counts
 	running sync.WaitGroup
+
+	mu     sync.Mutex
+	byKind Counts
+	closed bool
+}
+
+// enter begins a request; false once the Hub is closed.
+func (c *counter) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.running.Add(1)
+	return true
 }
 
 func (c *counter) start(kind string) {
@@ -80,7 +93,13 @@ func (c *counter) end(kind string, in, out int64) {
 	c.byKind[kind] = k
 }
 
-func (c *counter) wait() { c.running.Wait() }
+// wait lets no more requests in and waits for those that are.
+func (c *counter) wait() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.running.Wait()
+}
 
 // Requests is the number of requests of both origins since the last
 // ResetCounts. A request counts when it arrives, its bytes when it ends.

@@ -10,34 +10,31 @@ import (
 
 var errExists = errors.New("repo exists")
 
-// create makes the repo s describes, with the initial commit unless bare.
+// create makes the repo that s describes, with the initial commit if asked.
 func (h *Hub) create(s *state, initial bool) (*Repo, error) {
 	if err := validID(s.ID); err != nil {
 		return nil, err
 	}
 	s.Created = h.opt.Now().UTC().Truncate(time.Millisecond)
 	s.Branches, s.Tags = map[string]string{}, map[string]string{}
+	h.naming.Lock()
+	defer h.naming.Unlock()
 	r := &Repo{hub: h}
 	r.state.Store(s)
-	// The repo is found by others only when it is whole; until then its
-	// lock makes them wait.
-	r.writing.Lock()
-	defer r.writing.Unlock()
 	h.mu.Lock()
-	if h.repos[s.key()] != nil {
-		h.mu.Unlock()
-		return nil, errExists
-	}
-	h.repos[s.key()] = r
+	taken := h.repos[s.key()] != nil
 	forward := h.moved[s.key()] != ""
 	delete(h.moved, s.key())
 	h.mu.Unlock()
+	if taken {
+		return nil, errExists
+	}
 	if err := r.begin(initial, forward); err != nil {
-		h.mu.Lock()
-		delete(h.repos, s.key())
-		h.mu.Unlock()
 		return nil, err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.repos[s.key()] = r // found by others only now that it is whole
 	return r, nil
 }
 
@@ -95,6 +92,8 @@ func (r *Repo) rename(id string) error {
 	if err := validID(id); err != nil {
 		return err
 	}
+	r.hub.naming.Lock()
+	defer r.hub.naming.Unlock()
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	h, s := r.hub, r.load().clone()
@@ -131,9 +130,12 @@ func (r *Repo) rename(id string) error {
 func (r *Repo) Delete() { must(r.delete()) }
 
 func (r *Repo) delete() error {
+	r.hub.naming.Lock()
+	defer r.hub.naming.Unlock()
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	s := r.load()
+	r.gone = true
 	r.hub.mu.Lock()
 	delete(r.hub.repos, s.key())
 	r.hub.mu.Unlock()

@@ -22,15 +22,18 @@
 //	                      lfs/OID: empty; this repo owns that large object
 //	moved.json            old id → new id, for redirects
 //	secret                signs the content origin's URLs
+//	lock                  held by the process that serves the store
 //	tmp/                  what is being written
 //
 // An object appears by rename after its hash is known and never changes. A
 // branch moves by rewriting repo.json, again by rename: a commit is there
-// wholly or not at all, and a restart keeps everything.
+// wholly or not at all, and a restart keeps everything. Nothing is synced: a
+// crash of the machine may lose what was written last.
 //
 // # Locks
 //
 // Repo.writing is held during one change of a repo, over its file I/O; it
 // makes commits of one repo atomic and ordered. Readers never take it: they
-// load an immutable state. Hub.mu guards maps only and is the innermost.
+// load an immutable state. Hub.naming is held while a repo is created, renamed
+// or deleted. Order: Hub.naming, Repo.writing, Hub.mu, which guards maps only.
 package hubtest

@@ -49,6 +49,8 @@ type Hub struct {
 	fault  atomic.Pointer[func(*http.Request) *Fault]
 	quirks atomic.Pointer[Quirks]
 
+	naming sync.Mutex // one repo is created, renamed or deleted at a time
+
 	mu      sync.Mutex
 	users   map[string]*account // by token
 	repos   map[string]*Repo    // by "models/acme/m"
@@ -62,6 +64,9 @@ type Hub struct {
 	stop    context.CancelFunc
 	done    context.Context
 	temp    bool
+
+	closing sync.Once
+	closed  error
 }
 
 // New opens the store in o.Dir: repos and history of earlier runs are there.
@@ -103,10 +108,11 @@ func New(o Options) (*Hub, error) {
 	if h.store, err = openStore(o.Dir); err != nil {
 		return nil, fmt.Errorf("hub store: %w", err)
 	}
-	if h.secret, err = h.store.secret(); err != nil {
-		return nil, fmt.Errorf("hub store: %w", err)
+	if h.secret, err = h.store.secret(); err == nil {
+		err = h.load()
 	}
-	if err := h.load(); err != nil {
+	if err != nil {
+		h.store.close()
 		return nil, fmt.Errorf("hub store: %w", err)
 	}
 	return h, nil
@@ -182,19 +188,23 @@ func endpointFor(r *http.Request) string { return "http://" + r.Host }
 func (h *Hub) Dir() string { return h.opt.Dir }
 
 // Close ends both origins, dropping the connections that are still open, and
-// waits for their handlers.
+// waits for their handlers. A second call does nothing.
 func (h *Hub) Close() error {
-	h.stop()
-	var errs []error
-	for _, s := range h.servers {
-		errs = append(errs, s.Close())
-	}
-	h.serving.Wait()
-	h.counts.wait()
-	if h.temp {
-		errs = append(errs, os.RemoveAll(h.opt.Dir))
-	}
-	return errors.Join(errs...)
+	h.closing.Do(func() {
+		h.stop()
+		var errs []error
+		for _, s := range h.servers {
+			errs = append(errs, s.Close())
+		}
+		h.serving.Wait()
+		h.counts.wait()
+		errs = append(errs, h.store.close())
+		if h.temp {
+			errs = append(errs, os.RemoveAll(h.opt.Dir))
+		}
+		h.closed = errors.Join(errs...)
+	})
+	return h.closed
 }
 
 // load reads the repos that earlier runs left in the store.

@@ -18,6 +18,7 @@ import (
 type Repo struct {
 	hub     *Hub
 	writing sync.Mutex
+	gone    bool // deleted; guarded by writing
 	state   atomic.Pointer[state]
 	extra   atomic.Pointer[[]TreeEntry]
 }
@@ -34,6 +35,9 @@ func (r *Repo) load() *state { return r.state.Load() }
 // update replaces the state by what change makes of a copy. The caller holds
 // r.writing.
 func (r *Repo) update(change func(*state) error) error {
+	if r.gone {
+		return errRepoNotFound
+	}
 	s := r.load().clone()
 	if err := change(s); err != nil {
 		return err

@@ -38,7 +38,9 @@ func (h *Hub) ContentHandler() http.Handler { return h.origin("cdn", h.contentRo
 // shape and log.
 func (h *Hub) origin(name string, route func(*http.Request) (string, handler)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.counts.running.Add(1)
+		if !h.counts.enter() {
+			panic(http.ErrAbortHandler)
+		}
 		defer h.counts.running.Done()
 		began := time.Now()
 		kind, serve := route(r)

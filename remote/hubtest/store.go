@@ -16,17 +16,39 @@ import (
 // store is the directory tree that doc.go describes.
 type store struct {
 	dir   string
+	lock  *os.File
 	trees treeCache
 }
 
+// openStore makes or takes over a store. What an earlier process left in tmp
+// is gone, and no second process may use the store meanwhile.
 func openStore(dir string) (*store, error) {
-	for _, d := range []string{"objects/git", "objects/lfs", "objects/tree", "repos", "tmp"} {
+	for _, d := range []string{"objects/git", "objects/lfs", "objects/tree", "repos"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	return &store{dir: dir}, nil
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s is in use by another process: %w", dir, err)
+	}
+	s := &store{dir: dir, lock: f}
+	tmp := filepath.Join(dir, "tmp")
+	if err = os.RemoveAll(tmp); err == nil {
+		err = os.Mkdir(tmp, 0o755)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return s, nil
 }
+
+func (s *store) close() error { return s.lock.Close() }
 
 // secret is the key that signs content URLs, kept so that they survive a
 // restart.

@@ -16,3 +16,6 @@ func clone(to, from *os.File) error {
 	}
 	return nil
 }
+
+// lock takes f for this process, or fails at once.
+func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
