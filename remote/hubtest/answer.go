@@ -100,15 +100,41 @@ func (a *answer) cut() {
 // the bytes must be looked at.
 func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 	rf, ok := a.ResponseWriter.(io.ReaderFrom)
-	if !ok || a.shape != nil || a.lost || a.fault.mangled() {
+	if !ok || a.lost || a.fault.mangled() {
 		return io.CopyBuffer(onlyWriter{a}, src, make([]byte, pieceSize))
 	}
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
+	if a.shape != nil {
+		return a.paced(rf, src)
+	}
 	n, err := rf.ReadFrom(src)
 	a.sent += n
 	return n, err
+}
+
+// paced is ReadFrom in pieces, each when the shape lets it pass.
+func (a *answer) paced(rf io.ReaderFrom, src io.Reader) (n int64, err error) {
+	// sendfile wants the file itself, or one limit around it: a piece must
+	// not be a limit around the limit that ServeContent sets.
+	whole, ok := src.(*io.LimitedReader)
+	if !ok {
+		whole = &io.LimitedReader{R: src, N: 1 << 62}
+	}
+	for whole.N > 0 {
+		piece := &io.LimitedReader{R: whole.R, N: min(pieceSize, whole.N)}
+		want := piece.N
+		if err := a.hub.shaper.pace(a.req.Context(), a.shape, int(want)); err != nil {
+			return n, err
+		}
+		m, err := rf.ReadFrom(piece)
+		n, a.sent, whole.N = n+m, a.sent+m, whole.N-m
+		if err != nil || m < want {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // countedBody counts, and shapes, what a client sends.
