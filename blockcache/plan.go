@@ -13,7 +13,7 @@ const (
 	markEvery   = 4              // blocks between places where a reader tells how far it is
 	maxCursors  = 32             // streams of one blob
 	growth      = 4              // what is ahead of a stream, in units of what it has read
-	startGrowth = 16             // the same for one that began at the start: it reads all, mostly
+	startGrowth = 32             // the same for one that began at the start: it reads all, mostly
 	memoryPart  = 8              // blocks; what a part brings while the disk takes nothing
 	memoryAhead = 2 * memoryPart // and what is ahead of a stream
 )
@@ -63,7 +63,7 @@ func (b *blob) plan(h *Blob, off, end int64) {
 func (b *blob) advance(h *Blob, off, end int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c := b.stream(off); c != nil && b.refuse() == nil && b.whole.Load() == nil {
+	if c := b.stream(off); c != nil && c.pos < end && b.refuse() == nil && b.whole.Load() == nil {
 		c.advance(off, end)
 		b.extend(h, c, 0)
 	}

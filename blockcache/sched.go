@@ -11,7 +11,7 @@ const (
 
 	minParts   = 4  // large parts at once on a link that is slow, …
 	maxParts   = 16 // … and on one that is fast; so many blobs share it
-	startParts = 12
+	startParts = 16
 
 	quickParts  = 16                  // small parts that never wait for large ones
 	totalParts  = 32                  // both
@@ -104,11 +104,12 @@ func (s *sched) done(p *part, n int64, took time.Duration) {
 	s.pump()
 }
 
-// window is how far ahead of a fast reader parts are wanted, in blocks.
+// window is how far ahead of a fast reader parts are wanted, in blocks: twice
+// what runs at once, so that the link stays full while he waits for the slowest.
 func (s *sched) window() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return int64(s.limit) * partBlocks
+	return 2 * int64(s.limit) * partBlocks
 }
 
 func (s *sched) pump() {

@@ -15,6 +15,10 @@ const writers = 8
 // place; until then readers are served from memory.
 func (p *part) fetchSmall(ctx context.Context) (after func(), err error) {
 	b, c := p.b, p.b.c
+	if f := c.whole(b.key, b.size); f != nil { // from another process
+		b.promote(f)
+		return nil, errAgain
+	}
 	data := make([]byte, b.size)
 	got := 0
 	err = p.pull(ctx, 0, b.size, func(r io.Reader, n int64) (int64, error) {

@@ -170,6 +170,9 @@ func settled(t testing.TB, b *Blob) error {
 			if b.b.whole.Load() != nil {
 				return nil
 			}
+			if err := b.b.refuse(); err != nil {
+				return err
+			}
 			return errors.New("nothing makes the blob whole")
 		}
 		time.Sleep(time.Millisecond / 10) // until the next part ends

@@ -1,0 +1,355 @@
+package blockcache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// half reads every other MiB of a blob, in a cache that is closed afterwards.
+func half(t testing.TB, dir string, s *source) {
+	t.Helper()
+	c := open(t, dir, Options{})
+	b := blobOf(t, c, sha(s.data), s)
+	p := make([]byte, blockSize)
+	for off := int64(0); off < int64(len(s.data)); off += 2 * mb {
+		if _, err := b.ReadAt(t.Context(), p, off); err != nil && err != io.EOF {
+			t.Fatal(err)
+		}
+	}
+	b.Close()
+	c.Close()
+}
+
+func TestRestart(t *testing.T) {
+	dir := t.TempDir()
+	s := &source{data: content(1, 20*mb+5)}
+	half(t, dir, s)
+	had := s.bytesRead()
+
+	c := open(t, dir, Options{})
+	if st := c.Stats(); st.Partials != 1 || st.Blobs != 0 || st.Bytes < had || st.Bytes > had+64<<10 {
+		t.Fatalf("kept %+v of %d bytes", st, had)
+	}
+	b := blobOf(t, c, sha(s.data), s)
+	sequential(t, b, s.data, blockSize)
+	isWhole(t, b, s.data)
+	if got := s.bytesRead(); got != int64(len(s.data)) {
+		t.Errorf("fetched %d of %d bytes", got, len(s.data))
+	}
+	b.Close()
+	c.Close()
+
+	calls := s.requests()
+	c = open(t, dir, Options{})
+	f, ok := c.Whole(sha(s.data), int64(len(s.data)))
+	if !ok {
+		t.Fatal("the whole blob is gone")
+	}
+	f.Close()
+	b = blobOf(t, c, sha(s.data), s)
+	if _, ok := b.File(); !ok {
+		t.Fatal("the whole blob is not whole when it is opened")
+	}
+	sequential(t, b, s.data, blockSize)
+	if s.requests() != calls {
+		t.Error("fetched again")
+	}
+	if es, _ := os.ReadDir(dir + "/partial"); len(es) != 0 {
+		t.Errorf("left in partial: %v", es)
+	}
+}
+
+// All blocks came, and the process ended before the hash was checked.
+func TestRestartBeforeCheck(t *testing.T) {
+	for _, right := range []bool{true, false} {
+		dir := t.TempDir()
+		s := &source{data: content(1, 5*mb)}
+		key := sha(s.data)
+		if !right {
+			s.data[mb] ^= 1
+		}
+		c := open(t, dir, Options{})
+		c.verifying <- struct{}{}
+		b := blobOf(t, c, key, s)
+		sequential(t, b, s.data, blockSize)
+		b.Close()
+		c.Close()
+
+		calls := s.requests()
+		c = open(t, dir, Options{})
+		b = blobOf(t, c, key, s)
+		if err := settled(t, b); right && err != nil || !right && !errors.Is(err, ErrCorrupt) {
+			t.Fatal(err)
+		}
+		if _, err := b.ReadAt(t.Context(), make([]byte, 1), mb); right != (err == nil) {
+			t.Fatal(err)
+		}
+		if s.requests() != calls {
+			t.Error("fetched again")
+		}
+	}
+}
+
+// Damage of any kind to partial files and maps costs requests, and no byte.
+func TestBitFlips(t *testing.T) {
+	dir := t.TempDir()
+	s := &source{data: content(1, 3*mb)}
+	half(t, dir, s)
+	d, _ := parseKey(sha(s.data))
+	file, mapf := filepath.Join(dir, d.partial()), filepath.Join(dir, d.partial()+mapSuffix)
+	goodFile, _ := os.ReadFile(file)
+	goodMap, err := os.ReadFile(mapf)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	flips := 4000
+	if testing.Short() {
+		flips = 2000
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	repaired := int64(0)
+	for k := range flips {
+		// The first flips go through all of the map, the others anywhere.
+		damagedMap, damagedFile := bytes.Clone(goodMap), goodFile
+		at := k
+		if k < len(goodMap)*8 {
+			damagedMap[k/8] ^= 1 << (k % 8)
+		} else {
+			at = r.IntN(len(goodFile))
+			goodFile[at] ^= 1 << (k % 8)
+		}
+		p := newDamaged(t, dir, d, damagedFile, damagedMap, int64(len(s.data)))
+		if k >= len(goodMap)*8 {
+			goodFile[at] ^= 1 << (k % 8)
+		}
+		if p == nil {
+			continue // the map was not accepted
+		}
+		buf := make([]byte, blockSize)
+		for i := int64(0); i < blocksOf(int64(len(s.data))); i++ {
+			if !p.m.present(i) {
+				continue
+			}
+			if !p.check(i) {
+				repaired++
+				continue
+			}
+			n, err := p.f.ReadAt(buf, i*blockSize)
+			if err != nil && err != io.EOF {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(buf[:n], s.data[i*blockSize:i*blockSize+int64(n)]) {
+				t.Fatalf("flip %d at %d: block %d is served with wrong bytes", k, at, i)
+			}
+		}
+		p.close()
+	}
+	if repaired == 0 {
+		t.Error("no flip was in a block that is read")
+	}
+}
+
+// newDamaged opens a partial made of the given bytes.
+func newDamaged(t *testing.T, dir string, d digest, file, mapf []byte, size int64) *partial {
+	t.Helper()
+	root, err := openDirectory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.close()
+	// Overwritten in place: the file is large, and only a byte of it changes.
+	f, err := os.OpenFile(filepath.Join(dir, d.partial()), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := make([]byte, len(file))
+	f.ReadAt(have, 0)
+	if !bytes.Equal(have, file) {
+		if _, err := f.WriteAt(file, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.Close()
+	if err := os.WriteFile(filepath.Join(dir, d.partial()+mapSuffix), mapf, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := openPartial(root, d, size)
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// The same end to end: readers of damaged files get the right bytes.
+func TestDamageIsRepaired(t *testing.T) {
+	for name, damage := range map[string]func(t *testing.T, file, mapf string){
+		"block":          func(t *testing.T, file, mapf string) { overwrite(t, file, 2*mb+17) },
+		"record":         func(t *testing.T, file, mapf string) { overwrite(t, mapf, mapHeader+16*mapRecord) },
+		"header":         func(t *testing.T, file, mapf string) { overwrite(t, mapf, 9) },
+		"no map":         func(t *testing.T, file, mapf string) { os.Remove(mapf) },
+		"short map":      func(t *testing.T, file, mapf string) { os.Truncate(mapf, mapHeader+5) },
+		"empty map":      func(t *testing.T, file, mapf string) { os.Truncate(mapf, 0) },
+		"short file":     func(t *testing.T, file, mapf string) { os.Truncate(file, mb) },
+		"holes":          func(t *testing.T, file, mapf string) { os.Truncate(file, 0); os.Truncate(file, 10*mb) },
+		"no file":        func(t *testing.T, file, mapf string) { os.Remove(file) },
+		"map is a link":  func(t *testing.T, file, mapf string) { os.Remove(mapf); os.Symlink(file, mapf) },
+		"file is a link": func(t *testing.T, file, mapf string) { os.Rename(file, file+".x"); os.Symlink(file+".x", file) },
+		"file is a dir":  func(t *testing.T, file, mapf string) { os.Remove(file); os.Mkdir(file, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := &source{data: content(1, 10*mb)}
+			half(t, dir, s)
+			d, _ := parseKey(sha(s.data))
+			file := filepath.Join(dir, d.partial())
+			damage(t, file, file+mapSuffix)
+			c := open(t, dir, Options{})
+			b := blobOf(t, c, sha(s.data), s)
+			sequential(t, b, s.data, blockSize)
+			isWhole(t, b, s.data)
+			if name == "block" && c.Stats().Repaired != 1 {
+				t.Errorf("repaired %d blocks", c.Stats().Repaired)
+			}
+		})
+	}
+}
+
+// Damage that no reader came across is found before the blob is called whole.
+func TestDamageIsFoundByTheWholeHash(t *testing.T) {
+	dir := t.TempDir()
+	s := &source{data: content(1, 5*mb)}
+	c := open(t, dir, Options{})
+	c.verifying <- struct{}{}
+	b := blobOf(t, c, sha(s.data), s)
+	sequential(t, b, s.data, blockSize)
+	b.Close()
+	c.Close()
+	d, _ := parseKey(sha(s.data))
+	overwrite(t, filepath.Join(dir, d.partial()), 3*mb)
+
+	c = open(t, dir, Options{})
+	b = blobOf(t, c, sha(s.data), s)
+	if err := b.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	isWhole(t, b, s.data)
+	if got := s.bytesRead(); got != int64(len(s.data)+blockSize) {
+		t.Errorf("fetched %d bytes, want one block again", got-int64(len(s.data)))
+	}
+}
+
+// A whole file that somebody cut is fetched anew.
+func TestCutWholeFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, size := range []int{1000, 5 * mb} {
+		s := &source{data: content(uint64(size), size)}
+		c := open(t, dir, Options{})
+		b := blobOf(t, c, sha(s.data), s)
+		if err := b.Fetch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d, _ := parseKey(sha(s.data))
+		os.Truncate(filepath.Join(dir, d.whole()), 100)
+		sequential(t, b, s.data, blockSize)
+		isWhole(t, b, s.data)
+		os.Truncate(filepath.Join(dir, d.whole()), 100)
+		if f, ok := c.Whole(sha(s.data), int64(size)); ok {
+			f.Close()
+			t.Error("a cut file is called whole")
+		}
+		b.Close()
+		c.Close()
+		c = open(t, dir, Options{})
+		b = blobOf(t, c, sha(s.data), s)
+		sequential(t, b, s.data, blockSize)
+		isWhole(t, b, s.data)
+		c.Close()
+	}
+}
+
+func overwrite(t *testing.T, path string, at int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var one [1]byte
+	if _, err := f.ReadAt(one[:], at); err != nil {
+		t.Fatal(err)
+	}
+	one[0] ^= 0x40
+	if _, err := f.WriteAt(one[:], at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Two daemons on one directory, reading the same blobs at the same time.
+func TestTwoCaches(t *testing.T) {
+	dir := t.TempDir()
+	s := &source{data: content(1, 20*mb)}
+	small := &source{data: content(2, 1000)}
+	c1, c2 := open(t, dir, Options{}), open(t, dir, Options{})
+	b1, b2 := blobOf(t, c1, sha(s.data), s), blobOf(t, c2, sha(s.data), s)
+	p := make([]byte, blockSize)
+	for off := int64(0); off < 20*mb; off += blockSize {
+		for _, b := range []*Blob{b1, b2} {
+			if _, err := b.ReadAt(t.Context(), p, off); err != nil || !bytes.Equal(p, s.data[off:off+blockSize]) {
+				t.Fatalf("read at %d: %v", off, err)
+			}
+		}
+	}
+	isWhole(t, b1, s.data)
+	isWhole(t, b2, s.data)
+	if got := s.bytesRead(); got > 2*int64(len(s.data)) {
+		t.Errorf("fetched %d bytes", got)
+	}
+	b3, b4 := blobOf(t, c1, sha(small.data), small), blobOf(t, c2, sha(small.data), small)
+	sequential(t, b3, small.data, 100)
+	isWhole(t, b3, small.data)
+	sequential(t, b4, small.data, 100)
+	if small.requests() != 1 {
+		// The second cache looked before the first one had the blob on disk;
+		// its own look at the read found it.
+		t.Errorf("%d requests for a blob another cache has", small.requests())
+	}
+	for _, c := range []*Cache{c1, c2} {
+		for _, b := range []*Blob{b1, b2, b3, b4} {
+			b.Close()
+		}
+		c.Close()
+	}
+	if es, _ := os.ReadDir(dir + "/partial"); len(es) != 0 {
+		t.Errorf("left in partial: %v", es)
+	}
+}
+
+// What a killed process leaves is used, or removed.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	s := &source{data: content(1, 5*mb)}
+	half(t, dir, s)
+	d, _ := parseKey(sha(s.data))
+	os.WriteFile(filepath.Join(dir, d.partial()+tempMark+"0123456789abcdef"), s.data, 0o600)
+	os.WriteFile(filepath.Join(dir, d.partial()+"0.map"), s.data, 0o600)
+	had := s.bytesRead()
+	c := open(t, dir, Options{})
+	<-c.room.ready
+	if es, _ := os.ReadDir(dir + "/partial"); len(es) != 2 {
+		t.Errorf("left in partial: %v", es)
+	}
+	b := blobOf(t, c, sha(s.data), s)
+	if err := b.Fetch(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.bytesRead(); got != int64(len(s.data)) || had == 0 {
+		t.Errorf("fetched %d bytes, %d of them before", got, had)
+	}
+}
