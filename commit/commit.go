@@ -1,0 +1,326 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// Commit makes one commit of everything staged that nothing can still write.
+// Files that are busy are waited for up to CommitOptions.Wait, then left and
+// named in the result. With nothing to commit it does nothing, and makes no
+// request unless the base's listing is needed.
+//
+// The commit is made on top of the base, or of what the branch has moved to,
+// if that changed none of our paths; *ConflictError if it did. After any error
+// everything is still staged, and Commit may be called again: what the Hub got
+// already is not sent twice. A commit whose outcome is unknown is looked for
+// in the branch's history, now or by the next call, never sent again before.
+func (w *Worktree) Commit(ctx context.Context, o CommitOptions) (Result, error) {
+	select {
+	case <-w.commit:
+		defer func() { w.commit <- struct{}{} }()
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	}
+	res, err := w.commitAll(ctx, o)
+	w.note(res, err)
+	if err != nil {
+		return res, fmt.Errorf("commit %s: %w", w.Repo(), err)
+	}
+	return res, nil
+}
+
+// note keeps for Status how the last commit ended.
+func (w *Worktree) note(res Result, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lastErr, w.conflicts = "", nil
+	if err == nil {
+		w.warnings = nil
+		return
+	}
+	w.lastErr = err.Error()
+	var c *ConflictError
+	if errors.As(err, &c) {
+		w.conflicts = c.Paths
+	}
+}
+
+// Dirty reports whether a commit would have something to look at.
+func (w *Worktree) Dirty() bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.st != nil && !w.closed && (len(w.pending) > 0 || w.root.changed())
+}
+
+func (w *Worktree) commitAll(ctx context.Context, o CommitOptions) (Result, error) {
+	w.mu.RLock()
+	closed := w.closed
+	w.mu.RUnlock()
+	if closed {
+		return Result{}, fs.ErrClosed
+	}
+	if !w.Dirty() {
+		return w.unchanged(), nil
+	}
+	if err := w.Writable(ctx); err != nil {
+		return Result{}, err
+	}
+	// An earlier commit may turn out to have been made: then ours is planned
+	// anew on top of it.
+	var done Result
+	for range maxTries {
+		landed, err := w.settle(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		if landed != nil {
+			done = *landed
+			if !w.Dirty() {
+				return done, nil
+			}
+		}
+		c := &committing{w: w, o: o, repo: w.Repo(), progress: serial(o.Progress)}
+		res, err := c.run(ctx)
+		if errors.Is(err, errAgain) {
+			continue
+		}
+		if err == nil && res.Unchanged && done.Commit != "" {
+			done.Busy = res.Busy
+			return done, nil
+		}
+		return res, err
+	}
+	return Result{}, fmt.Errorf("gave up after %d tries: %w", maxTries, remote.ErrConflict)
+}
+
+// maxTries bounds how often a commit follows a branch that moves.
+const maxTries = 3
+
+// errAgain says that the worktree has a new base, and the plan is void.
+var errAgain = errors.New("plan again")
+
+func (w *Worktree) unchanged() Result { return Result{Commit: w.BaseCommit(), Unchanged: true} }
+
+// serial makes one call at a time.
+func serial(f func(Event)) func(Event) {
+	if f == nil {
+		return func(Event) {}
+	}
+	var mu sync.Mutex
+	return func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		f(e)
+	}
+}
+
+// committing is one run of Commit.
+type committing struct {
+	w        *Worktree
+	o        CommitOptions
+	repo     remote.Repo
+	progress func(Event)
+	p        *plan
+	inline   []remote.InlineFile
+	release  []func()
+}
+
+func (c *committing) run(ctx context.Context) (res Result, err error) {
+	w := c.w
+	if c.p, err = w.plan(ctx, c.o.Wait); err != nil {
+		return res, err
+	}
+	kept := false // the plan's files stay frozen: its outcome is not known
+	defer func() {
+		for _, f := range c.release {
+			f()
+		}
+		if !kept {
+			c.p.thaw()
+		}
+		w.setBusy(c.p)
+	}()
+	if err := c.compare(ctx); err != nil {
+		return res, err
+	}
+	if c.p.changes() > 0 {
+		if err := c.guard(ctx); err != nil {
+			return res, err
+		}
+		if err := c.upload(ctx); err != nil {
+			return res, err
+		}
+	}
+	for range maxTries {
+		if c.p.changes() == 0 {
+			res := w.unchanged()
+			res.Busy = c.p.busy
+			return res, w.landQuietly(c.p)
+		}
+		res, kept, err = c.send(ctx)
+		if !errors.Is(err, errMoved) {
+			return res, err
+		}
+		if err := c.follow(ctx); err != nil {
+			return res, err
+		}
+	}
+	return res, fmt.Errorf("the branch moved %d times while committing: %w", maxTries, remote.ErrConflict)
+}
+
+// compare hashes what is staged and finds what of it is new. A repo that does
+// not exist is made now, if there is anything to be put into it.
+func (c *committing) compare(ctx context.Context) error {
+	w := c.w
+	long := len(c.p.parent) == 64
+	if err := c.p.hashAll(ctx, long, c.progress); err != nil {
+		return err
+	}
+	if !w.New() || len(c.p.items) == 0 {
+		return nil
+	}
+	head, err := c.create(ctx)
+	if err != nil {
+		return err
+	}
+	if head != nil && len(head.Commit()) == 64 {
+		if err := c.p.hashAll(ctx, true, c.progress); err != nil {
+			return err
+		}
+	}
+	if err := c.p.onto(ctx, head); err != nil {
+		return err
+	}
+	return nil
+}
+
+// create makes the repo on the Hub and gives its first commit as the base.
+func (c *committing) create(ctx context.Context) (*remote.Snapshot, error) {
+	w := c.w
+	private := c.o.Private
+	if private == nil && w.s.o.Private {
+		private = &w.s.o.Private
+	}
+	o := remote.CreateOptions{Private: private, ExistOK: true}
+	if c.repo.Type == remote.Space {
+		o.SDK = c.p.sdk()
+	}
+	if _, err := w.s.o.Client.CreateRepo(ctx, c.repo, o); err != nil {
+		return nil, err
+	}
+	head, err := w.s.o.Client.Snapshot(ctx, c.repo)
+	if err != nil {
+		return nil, err
+	}
+	head = usable(head)
+	// Somebody may have made it, and put things into it.
+	if err := c.clash(ctx, nil, head); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := record{Op: opBase}
+	if head != nil {
+		r = baseRecord(head)
+	}
+	if err := w.st.journal.append(r); err != nil {
+		return nil, err
+	}
+	w.rebase(head)
+	w.isNew = false
+	if err := w.st.identify(identity{Endpoint: w.s.o.Client.Endpoint(), Repo: w.repo.String()}); err != nil {
+		return nil, err
+	}
+	return head, nil
+}
+
+// guard holds commits that nobody asked for by name and somebody should.
+func (c *committing) guard(ctx context.Context) error {
+	if !c.o.Automatic || len(c.p.deletes) == 0 || c.p.base == nil {
+		return nil
+	}
+	entries, err := c.p.base.Walk(ctx)
+	if err != nil {
+		return err
+	}
+	moved := make(map[string]bool)
+	for _, it := range c.p.items {
+		moved[it.blob.ID] = true
+	}
+	gone := make(map[string]bool, len(c.p.deletes))
+	for _, p := range c.p.deletes {
+		gone[p] = true
+	}
+	files, lost := 0, 0
+	for _, e := range entries {
+		if e.Dir {
+			continue
+		}
+		files++
+		if gone[e.Path] && !moved[e.Blob.ID] {
+			lost++
+		}
+	}
+	if 2*lost > files {
+		return fmt.Errorf("it would delete %d of the %d files of the repo: %w", lost, files, ErrHeld)
+	}
+	return nil
+}
+
+// message is the title of a commit that was given none.
+func (p *plan) message() string {
+	added, changed, deleted, name := 0, 0, len(p.deletes), ""
+	for _, it := range p.items {
+		switch {
+		case it.same:
+			continue
+		case it.had:
+			changed++
+		default:
+			added++
+		}
+		name = it.path
+	}
+	if deleted > 0 && name == "" {
+		name = p.deletes[0]
+	}
+	one := added+changed+deleted == 1
+	switch {
+	case one && added == 1:
+		return "Add " + name
+	case one && changed == 1:
+		return "Update " + name
+	case one:
+		return "Delete " + name
+	}
+	text := ""
+	for _, part := range []struct {
+		n    int
+		verb string
+	}{{added, "add"}, {changed, "update"}, {deleted, "delete"}} {
+		if part.n == 0 {
+			continue
+		}
+		if text != "" {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s %d", part.verb, part.n)
+	}
+	return string(text[0]-'a'+'A') + text[1:] + " files"
+}
+
+func (c *committing) result(commit, url string) Result {
+	return Result{Commit: commit, URL: url, Files: c.p.changes(), Bytes: c.p.bytes(), Busy: c.p.busy}
+}
+
+// ours is the base that a commit of ours has become.
+func (w *Worktree) ours(commit string) *remote.Snapshot {
+	return w.s.o.Client.SnapshotAt(w.Repo(), commit, time.Now().UTC().Truncate(time.Second))
+}

@@ -1,0 +1,164 @@
+package commit
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// follow puts the plan on top of what the branch has moved to, if that
+// touched nothing of ours.
+func (c *committing) follow(ctx context.Context) error {
+	head, err := c.w.s.o.Client.Snapshot(ctx, c.repo)
+	if err != nil {
+		return err
+	}
+	head = usable(head)
+	if err := c.clash(ctx, c.w.baseSnapshot(), head); err != nil {
+		return err
+	}
+	return c.p.onto(ctx, head)
+}
+
+func (w *Worktree) baseSnapshot() *remote.Snapshot {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.base
+}
+
+// onto makes another commit the plan's parent. What was no change stays none.
+func (p *plan) onto(ctx context.Context, head *remote.Snapshot) error {
+	x := differ{ctx: ctx, base: head}
+	for _, it := range p.items {
+		e, ok, err := x.stat(it.path)
+		if err != nil {
+			return err
+		}
+		if it.same {
+			continue
+		}
+		it.old, it.had = e, ok && !e.Dir
+		if it.sum != nil {
+			it.same = it.had && it.sum.is(it.old.Blob)
+		} else {
+			it.same = it.had && it.old.Blob.ID == it.blob.ID
+		}
+		if it.same {
+			it.blob = it.old.Blob
+		}
+	}
+	var left []string
+	for _, d := range p.deletes {
+		e, ok, err := x.stat(d)
+		if err != nil {
+			return err
+		}
+		if ok && !e.Dir {
+			left = append(left, d)
+		}
+	}
+	p.deletes, p.base, p.parent = left, head, ""
+	if head != nil {
+		p.parent = head.Commit()
+	}
+	return nil
+}
+
+// clash is a *ConflictError if what changed from base to head and the plan
+// have paths in common, or one of them has a file where the other has a
+// directory. The same change made by both is none.
+func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) error {
+	before, err := tree(ctx, base)
+	if err != nil {
+		return err
+	}
+	after, err := tree(ctx, head)
+	if err != nil {
+		return err
+	}
+	changed := make(map[string]bool)
+	for p, b := range after {
+		if before[p].ID != b.ID {
+			changed[p] = true
+		}
+	}
+	for p := range before {
+		if _, ok := after[p]; !ok {
+			changed[p] = true
+		}
+	}
+	if _, ok := after[attributes]; ok && base == nil && len(after) == 1 {
+		delete(changed, attributes) // the Hub's own first commit
+	}
+	c.p.foreign = c.p.foreign[:0]
+	for p := range changed {
+		c.p.foreign = append(c.p.foreign, p)
+	}
+
+	adds := make(map[string]bool)
+	both := make(map[string]bool)
+	for _, it := range c.p.items {
+		if it.same {
+			continue
+		}
+		adds[it.path] = true
+		b, there := after[it.path]
+		if changed[it.path] && !(there && (it.sum != nil && it.sum.is(b) || it.sum == nil && b.ID == it.blob.ID)) {
+			both[it.path] = true
+		}
+		for dir := parentOf(it.path); dir != ""; dir = parentOf(dir) {
+			if _, file := after[dir]; file && changed[dir] {
+				both[dir] = true
+			}
+		}
+	}
+	for _, p := range c.p.deletes {
+		if _, there := after[p]; changed[p] && there {
+			both[p] = true
+		}
+	}
+	for p := range changed {
+		if _, there := after[p]; !there {
+			continue
+		}
+		for dir := parentOf(p); dir != ""; dir = parentOf(dir) {
+			if adds[dir] {
+				both[dir] = true
+			}
+		}
+	}
+	if len(both) == 0 {
+		return nil
+	}
+	e := &ConflictError{}
+	for p := range both {
+		e.Paths = append(e.Paths, p)
+	}
+	slices.Sort(e.Paths)
+	if head != nil {
+		e.Head = head.Commit()
+	}
+	return e
+}
+
+// attributes is what the Hub puts into a new repo.
+const attributes = ".gitattributes"
+
+// tree is all files of a snapshot.
+func tree(ctx context.Context, snap *remote.Snapshot) (map[string]remote.Blob, error) {
+	files := make(map[string]remote.Blob)
+	if snap == nil {
+		return files, nil
+	}
+	entries, err := snap.Walk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.Dir {
+			files[e.Path] = e.Blob
+		}
+	}
+	return files, nil
+}

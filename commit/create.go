@@ -1,0 +1,189 @@
+package commit
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+func (w *Worktree) newFile(st *state, seq uint64, mode fs.FileMode) *File {
+	return &File{w: w, st: st, seq: seq, mode: mode.Perm()}
+}
+
+// opError names the operation and the path once, at this package's boundary.
+func opError(op string, d *Dir, name string, err error) error {
+	return &fs.PathError{Op: op, Path: join(d.Path(), name), Err: err}
+}
+
+// Create stages a new empty file. If the name exists already, that is
+// fs.ErrExist with excl; without, the file it means is given as Edit gives it.
+func (d *Dir) Create(ctx context.Context, name string, perm fs.FileMode, excl bool) (*File, error) {
+	if err := checkName(d.Path(), name); err != nil {
+		return nil, err
+	}
+	w := d.w
+	if err := w.Writable(ctx); err != nil {
+		return nil, err
+	}
+	s, err := d.look(ctx, name)
+	if err != nil {
+		return nil, opError("create", d, name, err)
+	}
+	for {
+		if s.exists() {
+			switch {
+			case excl:
+				return nil, opError("create", d, name, fs.ErrExist)
+			case s.dir() != nil:
+				return nil, opError("create", d, name, syscall.EISDIR)
+			}
+			return d.Edit(ctx, name, false)
+		}
+		f, err := w.fresh(perm)
+		if err != nil {
+			return nil, opError("create", d, name, err)
+		}
+		ok, err := w.name(f, &s)
+		if ok {
+			return f, nil
+		}
+		f.st.discard(f)
+		if err != nil {
+			return nil, opError("create", d, name, err)
+		}
+		if s, err = d.look(ctx, name); err != nil {
+			return nil, opError("create", d, name, err)
+		}
+	}
+}
+
+// fresh makes a staged file without a name.
+func (w *Worktree) fresh(perm fs.FileMode) (*File, error) {
+	w.mu.RLock()
+	st := w.st
+	w.mu.RUnlock()
+	seq, g, err := st.newFile()
+	if err != nil {
+		return nil, err
+	}
+	if err := g.Close(); err != nil {
+		return nil, err
+	}
+	return w.newFile(st, seq, perm), nil
+}
+
+// name gives a file the name of a slot, if that is still valid.
+func (w *Worktree) name(f *File, s *slot) (bool, error) {
+	w.mu.Lock()
+	defer w.unlock()
+	if w.closed {
+		return false, fs.ErrClosed
+	}
+	if !s.valid() {
+		return false, nil
+	}
+	r := record{Op: opPut, P: join(s.d.path(), s.name), S: f.seq, M: uint32(f.mode)}
+	if err := w.st.journal.append(r); err != nil {
+		return false, err
+	}
+	w.files[f.seq] = f
+	return true, w.must(w.apply(r))
+}
+
+// must reports a record that was written and could not be applied: then
+// memory and journal differ, and nothing may be added to either.
+func (w *Worktree) must(err error) error {
+	if err != nil {
+		w.closed = true
+		w.lastErr = err.Error()
+		w.s.o.Logger.Error("staging stopped: operation and journal do not agree", "repo", w.repo.String(), "error", err)
+	}
+	return err
+}
+
+// change is the frame of operations on names: look tells what they mean and
+// valid whether that is still so; do makes the record of the operation, under
+// Worktree.mu. done, if not nil, follows when it is in effect.
+func (w *Worktree) change(ctx context.Context, look func() error, valid func() bool, do func() (record, error), done func()) error {
+	if err := w.Writable(ctx); err != nil {
+		return err
+	}
+	for {
+		if err := look(); err != nil {
+			return err
+		}
+		again, err := w.try(valid, do, done)
+		if !again {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *Worktree) try(valid func() bool, do func() (record, error), done func()) (again bool, err error) {
+	w.mu.Lock()
+	defer w.unlock()
+	if w.closed {
+		return false, fs.ErrClosed
+	}
+	if !valid() {
+		return true, nil
+	}
+	r, err := do()
+	if err != nil || r.Op == "" {
+		return false, err
+	}
+	if err := w.st.journal.append(r); err != nil {
+		return false, err
+	}
+	if err := w.must(w.apply(r)); err != nil {
+		return false, err
+	}
+	if done != nil {
+		done()
+	}
+	return false, nil
+}
+
+// Mkdir makes a directory. Git has none that are empty: it is in no commit
+// until there is a file in it.
+func (d *Dir) Mkdir(ctx context.Context, name string, perm fs.FileMode) (*Dir, error) {
+	if err := checkName(d.Path(), name); err != nil {
+		return nil, err
+	}
+	var s slot
+	var made *Dir
+	err := d.w.change(ctx, func() (err error) {
+		s, err = d.peek(ctx, name, false)
+		return err
+	}, func() bool {
+		return s.valid()
+	}, func() (record, error) {
+		s.settle()
+		if s.exists() {
+			return record{}, fs.ErrExist
+		}
+		now := time.Now()
+		return record{Op: opDir, P: join(d.path(), name), M: uint32(perm.Perm()), T: &now}, nil
+	}, func() {
+		made = d.kids[name].dir
+	})
+	if err != nil {
+		return nil, opError("mkdir", d, name, err)
+	}
+	return made, nil
+}
+
+// Chmod changes the permission bits a directory is shown with. They are kept
+// as long as the worktree is open.
+func (d *Dir) Chmod(mode fs.FileMode) {
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	d.mode = mode.Perm()
+}
+
+var errUnsettled = fmt.Errorf("the outcome of the last commit is not known yet")

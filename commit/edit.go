@@ -1,0 +1,194 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/hubfs/hubfs/blockcache"
+	"github.com/hubfs/hubfs/remote"
+)
+
+// Edit gives the staged file to write instead of what a name means now. For a
+// committed file, or a staged one that a commit has, that is a fresh file
+// with the same bytes, which takes over the name; with truncate it is empty,
+// and no byte is asked for. A staged file that can be written is given as it
+// is, also with truncate.
+func (d *Dir) Edit(ctx context.Context, name string, truncate bool) (*File, error) {
+	w := d.w
+	if err := w.Writable(ctx); err != nil {
+		return nil, err
+	}
+	// Editors that come at the same time share one copy.
+	ch := w.s.flight.DoChan(fmt.Sprintf("edit %p %t %s", d, truncate, name), func() (any, error) {
+		w.s.mu.Lock()
+		closed := w.s.closed
+		if !closed {
+			w.s.work.Add(1)
+			defer w.s.work.Done()
+		}
+		w.s.mu.Unlock()
+		if closed {
+			return nil, fs.ErrClosed
+		}
+		return d.edit(w.s.ctx, name, truncate)
+	})
+	select {
+	case r := <-ch:
+		if r.Err != nil {
+			return nil, opError("edit", d, name, r.Err)
+		}
+		return r.Val.(*File), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (d *Dir) edit(ctx context.Context, name string, truncate bool) (*File, error) {
+	for {
+		s, err := d.look(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case !s.exists():
+			return nil, syscall.ENOENT
+		case s.dir() != nil:
+			return nil, syscall.EISDIR
+		case s.kid != nil && s.kid.file != nil && !s.kid.file.Frozen():
+			return s.kid.file, nil
+		}
+		f, err := d.w.copyOf(ctx, &s, truncate)
+		if err != nil {
+			return nil, err
+		}
+		ok, err := d.w.name(f, &s)
+		if ok {
+			return f, nil
+		}
+		f.st.discard(f)
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// copyOf makes a staged file without a name that has what a slot has: bytes,
+// unless they are not wanted, mode, and time of last change.
+func (w *Worktree) copyOf(ctx context.Context, s *slot, truncate bool) (*File, error) {
+	if s.kid != nil && s.kid.file != nil {
+		return w.copyStaged(s.kid.file, truncate)
+	}
+	w.mu.RLock()
+	n, err := s.node()
+	w.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	f, err := w.fresh(n.Attr.Mode)
+	if err != nil || truncate {
+		return f, err
+	}
+	err = w.bring(ctx, f, n.Entry)
+	if err == nil {
+		err = f.Chtimes(n.Attr.Mtime, n.Attr.Mtime)
+	}
+	if err != nil {
+		f.st.discard(f)
+		return nil, err
+	}
+	return f, nil
+}
+
+func (w *Worktree) copyStaged(old *File, truncate bool) (*File, error) {
+	st, err := old.Stat()
+	if err != nil {
+		return nil, err
+	}
+	f, err := w.fresh(st.Mode())
+	if err != nil || truncate {
+		return f, err
+	}
+	err = func() error {
+		in, err := old.Open(os.O_RDONLY)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		out, err := f.Open(os.O_WRONLY)
+		if err != nil {
+			return err
+		}
+		err = cloneFile(out, in)
+		if cerr := out.Close(); err == nil {
+			err = cerr
+		}
+		if err == nil {
+			err = f.Chtimes(st.ModTime(), st.ModTime())
+		}
+		return err
+	}()
+	if err != nil {
+		f.st.discard(f)
+		return nil, err
+	}
+	return f, nil
+}
+
+// bring copies a committed file's bytes into a staged file.
+func (w *Worktree) bring(ctx context.Context, f *File, e remote.Entry) error {
+	b, err := w.Blob(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	out, err := f.Open(os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := b.Fetch(ctx); err == nil {
+		// A descriptor of our own: others read through the blob's offset.
+		if in, ok := w.s.o.Cache.Whole(b.Key(), b.Size()); ok {
+			defer in.Close()
+			if err := cloneFile(out, in); err != nil {
+				return err
+			}
+			return out.Close()
+		}
+	} else if errors.Is(err, blockcache.ErrCorrupt) || ctx.Err() != nil {
+		return err
+	}
+	// The cache has no room for it, or lost it again: read it through.
+	buf := make([]byte, 1<<20)
+	for off := int64(0); off < e.Size; {
+		n, err := b.ReadAt(ctx, buf[:min(int64(len(buf)), e.Size-off)], off)
+		if n > 0 {
+			if _, werr := out.WriteAt(buf[:n], off); werr != nil {
+				return werr
+			}
+			off += int64(n)
+		}
+		if err != nil && !(err == io.EOF && off == e.Size) {
+			return err
+		}
+		if n == 0 && err == nil {
+			return io.ErrNoProgress
+		}
+	}
+	return out.Close()
+}
+
+// cloneFile copies in to out, both at their beginning: by reference where the
+// file system can, else with the kernel's help.
+func cloneFile(out, in *os.File) error {
+	if reflink(out, in) == nil {
+		return nil
+	}
+	_, err := io.Copy(out, in)
+	return err
+}

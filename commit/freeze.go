@@ -1,0 +1,79 @@
+package commit
+
+import (
+	"errors"
+	"os"
+)
+
+// freeze shuts out new writers and reports whether there are none left; if
+// there are, the file is as before. A frozen file stays so until thaw.
+func (f *File) freeze() (bool, error) {
+	f.mu.Lock()
+	if f.place != inStaging {
+		f.mu.Unlock()
+		return false, nil
+	}
+	f.holds++
+	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
+	f.mu.Unlock()
+	if err == nil {
+		var quiet bool
+		quiet, err = f.st.quiet(g)
+		g.Close()
+		if err == nil && quiet {
+			return true, nil
+		}
+	}
+	f.thaw()
+	return false, err
+}
+
+// quiet reports whether nothing can write the file.
+func (st *state) quiet(g *os.File) (bool, error) {
+	ok, err := unwritten(g)
+	if errors.Is(err, errNoLease) {
+		st.leaseless.Store(true)
+		n, err := ownDescriptors(g)
+		return n == 0, err
+	}
+	return ok, err
+}
+
+// hold freezes without asking: for files that a commit had before.
+func (f *File) hold() {
+	f.mu.Lock()
+	f.holds++
+	f.mu.Unlock()
+}
+
+// thaw takes back one freeze or hold.
+func (f *File) thaw() {
+	f.mu.Lock()
+	f.holds--
+	drop := f.holds == 0 && f.unlinked && f.place == inStaging
+	f.mu.Unlock()
+	if drop {
+		f.st.discard(f)
+	}
+}
+
+// busy reports whether something may be writing the file.
+func (f *File) busy() bool {
+	f.mu.Lock()
+	if f.place != inStaging || f.holds > 0 {
+		f.mu.Unlock()
+		return false
+	}
+	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
+	f.mu.Unlock()
+	if err != nil {
+		return false
+	}
+	defer g.Close()
+	quiet, err := f.st.quiet(g)
+	return err == nil && !quiet
+}
+
+// leases reports whether the staging file system has them, found out with the
+// first file that was asked about.
+func (st *state) leases() bool { return !st.leaseless.Load() }

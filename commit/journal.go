@@ -1,0 +1,175 @@
+package commit
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+)
+
+// A journal is the file that says what is staged. Its lines are records, see
+// record.go. Lines are only ever added; the file as a whole is replaced when
+// it has become much longer than what it says (rewrite).
+//
+// The order of lines is the order of operations: the caller appends under
+// Worktree.mu.
+type journal struct {
+	disk    *disk
+	barrier *barrier
+
+	mu     sync.Mutex
+	f      *os.File
+	size   int64 // up to here all lines are whole
+	synced int64 // up to here they are durable
+	lines  int
+	err    error // sticky: the file is in a state nothing may be added to
+}
+
+const journalName = "journal"
+
+// newJournal opens the journal for appending at size, which replay found to
+// be good, and cuts what is behind it.
+func newJournal(d *disk, size int64, lines int) (*journal, error) {
+	f, err := d.open(journalName, os.O_WRONLY|os.O_APPEND)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil {
+		f.Close()
+		return nil, err
+	} else if st.Size() != size {
+		if err := d.truncate(f, size); err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
+	j := &journal{disk: d, f: f, size: size, lines: lines}
+	j.barrier = newBarrier(j.flush)
+	return j, nil
+}
+
+// append writes records as one write. After an error none of them is there.
+func (j *journal) append(rs ...record) error {
+	var b []byte
+	var err error
+	for _, r := range rs {
+		if b, err = appendLine(b, r); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return j.err
+	}
+	n, err := j.disk.write(j.f, b)
+	if err != nil {
+		if n > 0 {
+			// What was written of it must not be there for the next replay.
+			if terr := j.disk.truncate(j.f, j.size); terr != nil {
+				j.err = fmt.Errorf("journal: %w", terr)
+			}
+		}
+		return fmt.Errorf("journal: %w", err)
+	}
+	j.size += int64(n)
+	j.lines += len(rs)
+	return nil
+}
+
+// sync returns when everything appended before the call is durable.
+func (j *journal) sync() error {
+	j.mu.Lock()
+	done, err := j.synced >= j.size, j.err
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if done {
+		return nil
+	}
+	return j.barrier.wait()
+}
+
+func (j *journal) flush() error {
+	j.mu.Lock()
+	f, size, err := j.f, j.size, j.err
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	err = j.disk.sync(f)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if f != j.f {
+		// The file was replaced meanwhile, by one that was synced first.
+		return nil
+	}
+	if err != nil {
+		// The kernel may have dropped the pages it could not write, so that a
+		// later fsync would succeed without them.
+		j.err = fmt.Errorf("journal: %w", err)
+		return j.err
+	}
+	j.synced = max(j.synced, size)
+	return nil
+}
+
+// rewrite replaces the file by one with just these records, durably. It also
+// heals a journal that nothing could be added to any more.
+func (j *journal) rewrite(rs []record) error {
+	b, err := encode(rs)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.f == nil {
+		return fs.ErrClosed
+	}
+	if err := j.disk.replace(journalName, b); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	f, err := j.disk.open(journalName, os.O_WRONLY|os.O_APPEND)
+	if err != nil {
+		j.err = fmt.Errorf("journal: %w", err)
+		return j.err
+	}
+	j.f.Close()
+	j.f, j.size, j.synced, j.lines, j.err = f, int64(len(b)), int64(len(b)), len(rs), nil
+	return nil
+}
+
+func encode(rs []record) (b []byte, err error) {
+	for _, r := range rs {
+		if b, err = appendLine(b, r); err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+	}
+	return b, nil
+}
+
+// length is the number of records in the file.
+func (j *journal) length() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lines
+}
+
+// failed reports whether only rewrite can help.
+func (j *journal) failed() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.err != nil
+}
+
+func (j *journal) close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.f == nil {
+		return nil
+	}
+	err := j.f.Close()
+	j.f, j.err = nil, fs.ErrClosed
+	return err
+}

@@ -1,0 +1,136 @@
+package commit
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash/crc32"
+	"time"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// journalVersion is in the first line of a journal. A higher number is
+// refused, since cutting what an older program does not know would lose it.
+const journalVersion = 1
+
+// Kinds of records. Paths are those of the moment the record was written.
+const (
+	opVersion = "version" // V
+	opBase    = "base"    // C, T: the base is this commit now; with S: made by the S-th intent that is open
+	opPut     = "put"     // P is staged file S, with mode M
+	opMode    = "mode"    // staged file S has mode M
+	opRef     = "ref"     // P is the committed content E
+	opDel     = "del"     // P is gone
+	opMv      = "mv"      // P went to Q, replacing it; E if P was committed content, D if a directory
+	opSwap    = "swap"    // P and Q changed places; E and D of P, F and G of Q
+	opDir     = "dir"     // P is a directory: a new one, or with O one that shows through to base directory O
+	opDiscard = "discard" // what was staged at P and below is dropped
+	opPlan    = "plan"    // what is staged up to here is what the next intent is about
+	opIntent  = "intent"  // a commit with Adds and Dels on top of C is about to be sent
+	opVoid    = "void"    // the last S intents came to nothing
+)
+
+// A record is one line of the journal.
+type record struct {
+	Op   string     `json:"op"`
+	V    int        `json:"v,omitempty"`
+	P    string     `json:"p,omitempty"`
+	Q    string     `json:"q,omitempty"`
+	S    uint64     `json:"s,omitempty"`
+	M    uint32     `json:"m,omitempty"`
+	E    *moved     `json:"e,omitempty"`
+	F    *moved     `json:"f,omitempty"`
+	D    bool       `json:"d,omitempty"`
+	G    bool       `json:"g,omitempty"`
+	O    string     `json:"o,omitempty"`
+	C    string     `json:"c,omitempty"`
+	T    *time.Time `json:"t,omitempty"`
+	Adds []added    `json:"adds,omitempty"`
+	Dels []string   `json:"dels,omitempty"`
+}
+
+// moved is committed content away from its place.
+type moved struct {
+	Path   string `json:"path"`   // where it is in Commit
+	Commit string `json:"commit"` // from which it can be fetched
+	ID     string `json:"id"`     // of the blob
+	Xet    string `json:"xet,omitempty"`
+	Size   int64  `json:"size"`
+}
+
+func (m *moved) entry() remote.Entry {
+	return remote.Entry{Path: m.Path, Size: m.Size, Blob: remote.Blob{ID: m.ID, Xet: m.Xet}}
+}
+
+// added is one path of an intent: what it shall be after the commit.
+type added struct {
+	P    string `json:"p"`
+	S    uint64 `json:"s,omitempty"` // staged file, 0 for content moved by reference
+	ID   string `json:"id"`
+	Size int64  `json:"size"`
+	Same bool   `json:"same,omitempty"` // no change: nothing of it is sent
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var errRecord = errors.New("not a record of this journal")
+
+// A line is 8 hex digits of CRC-32C over the record, a space, the record as
+// JSON, a newline. JSON writes no newline of its own.
+func appendLine(b []byte, r record) ([]byte, error) {
+	j, err := json.Marshal(r)
+	if err != nil {
+		return b, err
+	}
+	sum := crc32.Checksum(j, castagnoli)
+	b = hex.AppendEncode(b, []byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
+	b = append(b, ' ')
+	b = append(b, j...)
+	return append(b, '\n'), nil
+}
+
+// parseLine takes a line without its newline.
+func parseLine(line []byte) (r record, err error) {
+	if len(line) < 10 || line[8] != ' ' {
+		return r, errRecord
+	}
+	var sum [4]byte
+	if _, err := hex.Decode(sum[:], line[:8]); err != nil {
+		return r, errRecord
+	}
+	want := uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3])
+	if crc32.Checksum(line[9:], castagnoli) != want {
+		return r, errRecord
+	}
+	if err := json.Unmarshal(line[9:], &r); err != nil {
+		return r, errRecord
+	}
+	return r, nil
+}
+
+// lines walks over the records of a journal's content. It stops at the first
+// line that is not one, or that use refuses, and returns how many bytes were
+// good.
+func lines(content []byte, use func(record) error) (good int, err error) {
+	for good < len(content) {
+		end := bytes.IndexByte(content[good:], '\n')
+		if end < 0 {
+			return good, errTorn
+		}
+		r, err := parseLine(content[good : good+end])
+		if err != nil {
+			return good, err
+		}
+		if err := use(r); err != nil {
+			return good, err
+		}
+		good += end + 1
+	}
+	return good, nil
+}
+
+// errTorn says that the last line has no end: its append never returned, so
+// nobody was told that it is there.
+var errTorn = errors.New("the last line is not complete")

@@ -1,0 +1,41 @@
+package commit
+
+import "time"
+
+// records say what is staged, as a fresh journal would: replaying them gives
+// the overlay as it is. Only while no commit is pending; under Worktree.mu.
+func (w *Worktree) records() []record {
+	return w.root.records(header(w.base), "")
+}
+
+func (d *Dir) records(rs []record, at string) []record {
+	for name, k := range d.kids {
+		p := join(at, name)
+		switch {
+		case k.file != nil:
+			rs = append(rs, record{Op: opPut, P: p, S: k.file.seq, M: uint32(k.file.mode)})
+		case k.ref != nil:
+			rs = append(rs, record{Op: opRef, P: p, E: movedFrom(k.ref.entry, k.ref.commit)})
+		case k.dir != nil:
+			if k.through == nil {
+				rs = append(rs, k.dir.record(p))
+			}
+			rs = k.dir.records(rs, p)
+		default:
+			rs = append(rs, record{Op: opDel, P: p})
+		}
+	}
+	return rs
+}
+
+func (d *Dir) record(p string) record {
+	r := record{Op: opDir, P: p, M: uint32(d.mode)}
+	if d.based {
+		r.O = d.origin
+	}
+	if !d.mtime.IsZero() {
+		t := d.mtime.Round(time.Nanosecond)
+		r.T = &t
+	}
+	return r
+}

@@ -1,0 +1,230 @@
+package commit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// replay makes the worktree what its journal says. It stops at the first line
+// that is damaged or does not fit, cuts the journal there, and sets aside what
+// the cut may have named: damage is reported, never made good silently.
+func (w *Worktree) replay(st *state) error {
+	content, err := st.disk.root.ReadFile(journalName)
+	if err != nil {
+		return err
+	}
+	w.st, w.replaying = st, true
+	defer func() { w.replaying = false }()
+	n := 0
+	good, damage := lines(content, func(r record) error {
+		err := w.applyAny(r, n == 0)
+		if err == nil {
+			n++
+		}
+		return err
+	})
+	if errors.Is(damage, errNewer) {
+		return damage
+	}
+	seqs, err := st.numbers()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = st.disk.mkdir(filesName)
+	}
+	if err != nil {
+		return err
+	}
+	for _, seq := range seqs {
+		st.next = max(st.next, seq+1)
+	}
+	for seq := range w.files {
+		st.next = max(st.next, seq+1)
+	}
+	if damage != nil && !errors.Is(damage, errTorn) {
+		w.warn(fmt.Sprintf("the journal was damaged at byte %d of %d (%v): later changes are set aside in %s", good, len(content), damage, st.disk.path))
+		if err := st.setAside(content[good:], seqs, w.files); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		// Not even the first line: there is nothing to go on from.
+		b, err := encode(header(w.base))
+		if err != nil {
+			return err
+		}
+		if err := st.disk.replace(journalName, b); err != nil {
+			return err
+		}
+		good, n = len(b), 1
+	}
+	if st.journal, err = newJournal(st.disk, int64(good), n); err != nil {
+		return err
+	}
+	w.findLost(w.root, seqs)
+	w.cleanUp(st, seqs, damage == nil)
+	return nil
+}
+
+func (w *Worktree) warn(text string) {
+	w.warnings = append(w.warnings, text)
+	w.s.o.Logger.Warn(text, "repo", w.repo.String())
+}
+
+var errNewer = errors.New("the journal was written by a newer version of this program")
+
+// applyAny is apply for all kinds of records.
+func (w *Worktree) applyAny(r record, first bool) error {
+	if first != (r.Op == opVersion) {
+		return misfit(r)
+	}
+	switch r.Op {
+	case opVersion:
+		if r.V > journalVersion {
+			return errNewer
+		}
+		return nil
+	case opBase:
+		return w.applyBase(r)
+	case opPlan:
+		w.setMark()
+		return nil
+	case opIntent:
+		return w.applyIntent(r)
+	case opVoid:
+		if n := int(r.S); n >= 0 && n <= len(w.pending) {
+			w.pending = w.pending[:len(w.pending)-n]
+			return nil
+		}
+		return misfit(r)
+	}
+	return w.apply(r)
+}
+
+func (w *Worktree) applyBase(r record) error {
+	if !remote.IsCommit(r.C) && r.C != "" {
+		return misfit(r)
+	}
+	snap := w.snapshotAt(r)
+	if r.S == 0 {
+		w.rebase(snap)
+		return nil
+	}
+	if r.S > uint64(len(w.pending)) {
+		return misfit(r)
+	}
+	p := w.pending[r.S-1]
+	w.pending = nil
+	w.retire(p, snap)
+	return nil
+}
+
+func (w *Worktree) applyIntent(r record) error {
+	if w.mark == nil {
+		return misfit(r)
+	}
+	p := &plan{mark: w.mark, parent: r.C, deletes: r.Dels}
+	for _, a := range r.Adds {
+		it := &item{path: a.P, blob: remote.Blob{ID: a.ID}, size: a.Size, same: a.Same}
+		if a.S != 0 {
+			if it.file = w.files[a.S]; it.file == nil {
+				return misfit(r)
+			}
+		}
+		p.items = append(p.items, it)
+	}
+	w.pending = append(w.pending, p)
+	return nil
+}
+
+// findLost takes away the names of staged files whose content is not there:
+// a power cut can take it if nobody asked for it to be kept.
+func (w *Worktree) findLost(d *Dir, seqs []uint64) {
+	if !slices.IsSorted(seqs) {
+		slices.Sort(seqs)
+	}
+	for name, k := range d.kids {
+		switch {
+		case k.dir != nil:
+			w.findLost(k.dir, seqs)
+		case k.file != nil:
+			if _, ok := slices.BinarySearch(seqs, k.file.seq); !ok {
+				w.warn(fmt.Sprintf("the staged content of %s was lost: it was not yet on the disk", join(d.path(), name)))
+				delete(d.kids, name)
+				delete(w.files, k.file.seq)
+			}
+		}
+	}
+}
+
+// cleanUp forgets files that lost their names during replay and, after a
+// clean one, removes content that no record is about: its names were dropped,
+// or never got into the journal.
+func (w *Worktree) cleanUp(st *state, seqs []uint64, clean bool) {
+	keep := make(map[uint64]bool)
+	var walk func(d *Dir)
+	walk = func(d *Dir) {
+		for _, k := range d.kids {
+			switch {
+			case k.file != nil:
+				keep[k.file.seq] = true
+			case k.dir != nil:
+				walk(k.dir)
+			}
+		}
+	}
+	walk(w.root)
+	held := make(map[uint64]bool)
+	for _, p := range w.pending {
+		for _, it := range p.items {
+			if it.file != nil {
+				it.file.hold()
+				held[it.file.seq] = true
+			}
+		}
+	}
+	w.dropped = nil
+	for seq, f := range w.files {
+		if !keep[seq] {
+			f.unlinked = true
+			delete(w.files, seq)
+		}
+	}
+	if !clean {
+		return
+	}
+	for _, seq := range seqs {
+		if !keep[seq] && !held[seq] {
+			st.disk.remove(seqName(seq))
+		}
+	}
+}
+
+// setAside keeps what a damaged journal no longer says: its tail, and the
+// files that only the tail may have named.
+func (st *state) setAside(tail []byte, seqs []uint64, named map[uint64]*File) error {
+	var dir string
+	for n := 1; ; n++ {
+		dir = fmt.Sprintf("damaged-%d", n)
+		err := st.disk.root.Mkdir(dir, 0o700)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	if err := st.disk.replace(dir+"/"+journalName, tail); err != nil {
+		return err
+	}
+	for _, seq := range seqs {
+		if named[seq] == nil {
+			if err := st.disk.rename(seqName(seq), fmt.Sprintf("%s/%d", dir, seq)); err != nil {
+				return err
+			}
+		}
+	}
+	return st.disk.syncDir(dir)
+}

@@ -1,0 +1,182 @@
+package commit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// A state is one worktree's directory on disk, locked.
+type state struct {
+	disk    *disk
+	lock    *os.File
+	journal *journal
+	dir     *barrier // makes names in files/ durable
+
+	leaseless atomic.Bool // the file system has no leases
+
+	mu    sync.Mutex
+	next  uint64 // number of the next staged file
+	trash map[uint64]*File
+}
+
+const identityName = "repo.json"
+
+// identity is the content of repo.json.
+type identity struct {
+	Endpoint string `json:"endpoint"`
+	Repo     string `json:"repo"`
+	New      bool   `json:"new,omitempty"` // to be created by its first commit
+}
+
+// stateName is the directory of a repo's branch below Options.Dir.
+func (s *Store) stateName(repo remote.Repo) string {
+	sum := sha256.Sum256([]byte(s.o.Client.Endpoint() + "\n" + repo.Path() + "\n" + repo.Branch()))
+	return hex.EncodeToString(sum[:16])
+}
+
+// openState takes the state of a repo. Without create, a repo that has none
+// is fs.ErrNotExist.
+func (s *Store) openState(ctx context.Context, repo remote.Repo, create bool) (*state, identity, error) {
+	dir := filepath.Join(s.o.Dir, s.stateName(repo))
+	var id identity
+	if !create {
+		if _, err := os.Lstat(filepath.Join(dir, identityName)); err != nil {
+			return nil, id, err
+		}
+	}
+	lock, err := s.lock(ctx, dir, create, func(by holder) {
+		if s.o.Waiting != nil {
+			s.o.Waiting(repo.String(), by.String())
+		}
+	})
+	if err != nil {
+		return nil, id, err
+	}
+	st := &state{lock: lock, next: 1, trash: make(map[uint64]*File)}
+	if st.disk, err = openDisk(dir, s.hook); err != nil {
+		lock.Close()
+		return nil, id, err
+	}
+	st.dir = newBarrier(func() error { return st.disk.syncDir(filesName) })
+	if id, err = st.identity(); err != nil && (!errors.Is(err, fs.ErrNotExist) || !create) {
+		st.release()
+		return nil, id, err
+	}
+	return st, id, nil
+}
+
+func (st *state) identity() (id identity, err error) {
+	b, err := st.disk.root.ReadFile(identityName)
+	if err != nil {
+		return id, err
+	}
+	if err := json.Unmarshal(b, &id); err != nil {
+		return id, fmt.Errorf("%s: %w", filepath.Join(st.disk.path, identityName), err)
+	}
+	return id, nil
+}
+
+func (st *state) identify(id identity) error {
+	b, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	return st.disk.replace(identityName, append(b, '\n'))
+}
+
+// begin makes a fresh state: the journal before repo.json, whose presence
+// says that there is something to be read.
+func (st *state) begin(id identity, first []record) error {
+	if err := st.disk.mkdir(filesName); err != nil {
+		return err
+	}
+	b, err := encode(first)
+	if err != nil {
+		return err
+	}
+	if err := st.disk.replace(journalName, b); err != nil {
+		return err
+	}
+	if st.journal, err = newJournal(st.disk, int64(len(b)), len(first)); err != nil {
+		return err
+	}
+	st.journal.synced = int64(len(b))
+	return st.identify(id)
+}
+
+// newFile makes the next empty files/<seq>.
+func (st *state) newFile() (seq uint64, f *os.File, err error) {
+	for {
+		st.mu.Lock()
+		seq = st.next
+		st.next++
+		st.mu.Unlock()
+		f, err = st.disk.create(seqName(seq))
+		if !errors.Is(err, fs.ErrExist) {
+			return seq, f, err
+		}
+	}
+}
+
+// numbers lists files/.
+func (st *state) numbers() ([]uint64, error) {
+	dir, err := st.disk.root.Open(filesName)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	var seqs []uint64
+	for _, name := range names {
+		if seq, err := strconv.ParseUint(name, 10, 63); err == nil && name == strconv.FormatUint(seq, 10) {
+			seqs = append(seqs, seq)
+		}
+	}
+	return seqs, nil
+}
+
+// release gives the state up and leaves all of it.
+func (st *state) release() error {
+	var err error
+	if st.journal != nil {
+		err = st.journal.close()
+	}
+	err = errors.Join(err, st.disk.close())
+	return errors.Join(err, st.lock.Close())
+}
+
+// erase removes a state that holds nothing. The journal goes first: what is
+// left after a crash says nothing either. The lock is held to the end.
+func (st *state) erase() error {
+	if st.journal != nil {
+		st.journal.close()
+	}
+	seqs, _ := st.numbers()
+	for _, name := range []string{journalName, identityName} {
+		if err := st.disk.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return errors.Join(err, st.disk.close(), st.lock.Close())
+		}
+	}
+	for _, seq := range seqs {
+		st.disk.remove(seqName(seq))
+	}
+	st.disk.remove(filesName)
+	st.disk.remove(lockName)
+	os.Remove(st.disk.path) // stays if there is anything more in it
+	return errors.Join(st.disk.close(), st.lock.Close())
+}

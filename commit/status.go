@@ -1,0 +1,103 @@
+package commit
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// Status says what is staged and what keeps it from being committed. It makes
+// no request for what it does not need to: without the base's listing a
+// changed file is an added one.
+func (w *Worktree) Status(ctx context.Context) Status {
+	w.mu.RLock()
+	s := Status{Repo: w.repo.Path(), Branch: w.repo.Branch(), Base: w.baseCommit(), New: w.isNew, LastError: w.lastErr}
+	s.Conflicts = slices.Clone(w.conflicts)
+	if s.LastError == "" {
+		s.LastError = strings.Join(w.warnings, "; ")
+	}
+	for _, err := range []error{w.refused, w.held} {
+		if err != nil && w.st == nil {
+			s.ReadOnly, s.Reason = true, strings.TrimPrefix(err.Error(), "read-only: ")
+		}
+	}
+	if w.s.o.ReadOnly {
+		s.ReadOnly = true
+	}
+	if w.base != nil {
+		s.Hidden = w.base.Hidden()
+	}
+	v := &inventory{x: differ{ctx: ctx, base: w.base}, reasons: w.reasons}
+	root := w.root.shoot("")
+	w.mu.RUnlock()
+
+	v.walk(root)
+	s.Staged, s.Busy = v.staged, v.busy
+	slices.SortFunc(s.Staged, func(a, b StagedPath) int { return strings.Compare(a.Path, b.Path) })
+	slices.Sort(s.Busy)
+	return s
+}
+
+type inventory struct {
+	x       differ
+	reasons map[string]string
+	staged  []StagedPath
+	busy    []string
+}
+
+func (v *inventory) walk(d *shot) {
+	for name, k := range d.kids {
+		p := join(d.path, name)
+		sp := StagedPath{Path: p, Reason: leftOut(p)}
+		if sp.Reason == "" {
+			sp.Reason = v.reasons[p]
+		}
+		switch {
+		case k.file != nil:
+			sp.Op = v.op(d, name)
+			if st, err := k.file.Stat(); err == nil {
+				sp.Size = st.Size()
+			}
+			if k.file.busy() {
+				v.busy = append(v.busy, p)
+			}
+		case k.ref != nil:
+			sp.Op, sp.Size, sp.From = "move", k.ref.entry.Size, k.ref.entry.Path
+		case k.dir != nil:
+			sub := d.subs[k.dir]
+			v.walk(sub)
+			switch {
+			case sub.based && !sub.natural():
+				sp.Op, sp.From = "move", sub.origin
+			case !sub.based && len(sub.kids) == 0:
+				sp.Op, sp.Reason = "mkdir", "Git has no empty directories"
+			default:
+				continue
+			}
+		default:
+			if !v.has(d, name) {
+				continue
+			}
+			sp.Op = "delete"
+		}
+		v.staged = append(v.staged, sp)
+	}
+}
+
+func (v *inventory) op(d *shot, name string) string {
+	if d.based {
+		if e, ok, err := v.x.stat(join(d.origin, name)); ok && err == nil && !e.Dir {
+			return "change"
+		}
+	}
+	return "add"
+}
+
+// has reports whether a covered name is one the base has, as far as is known.
+func (v *inventory) has(d *shot, name string) bool {
+	if !d.based {
+		return false
+	}
+	_, ok, err := v.x.stat(join(d.origin, name))
+	return ok || err != nil
+}

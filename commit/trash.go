@@ -1,0 +1,72 @@
+package commit
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// discard takes away the content of a file that no name leads to, as soon as
+// nothing has it open any more: until then it can be opened again through
+// whatever has it. A file that is still open waits in the trash for the next
+// sweep.
+func (st *state) discard(f *File) {
+	if !f.remove(false) {
+		st.mu.Lock()
+		st.trash[f.seq] = f
+		st.mu.Unlock()
+	}
+}
+
+// remove reports whether the content is gone or not ours to take.
+func (f *File) remove(force bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.place != inStaging {
+		return true
+	}
+	if f.holds > 0 {
+		return true // thaw comes here again
+	}
+	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	free, err := unopened(g)
+	g.Close()
+	if !force && (err != nil || !free) {
+		return false
+	}
+	final, err := f.st.disk.root.Lstat(f.name())
+	if err != nil {
+		return false
+	}
+	if err := f.st.disk.remove(f.name()); err != nil {
+		return false
+	}
+	f.place, f.final, f.sum = nowhere, final, nil
+	return true
+}
+
+// sweep looks at up to n files of the trash again; all of them if n < 0, and
+// then whether they are open or not: descriptors keep what they have.
+func (st *state) sweep(n int) {
+	force := n < 0
+	st.mu.Lock()
+	var files []*File
+	for _, f := range st.trash {
+		if n == 0 {
+			break
+		}
+		n--
+		files = append(files, f)
+	}
+	st.mu.Unlock()
+	for _, f := range files {
+		if f.remove(force) {
+			st.mu.Lock()
+			delete(st.trash, f.seq)
+			st.mu.Unlock()
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package commit
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hubfs/hubfs/blockcache"
+	"github.com/hubfs/hubfs/remote"
+)
+
+// upload brings everything to the Hub that a commit will refer to, and
+// prepares what travels in the commit itself.
+func (c *committing) upload(ctx context.Context) error {
+	if err := c.ask(ctx); err != nil {
+		return err
+	}
+	if err := c.uploadLarge(ctx); err != nil {
+		return err
+	}
+	return c.fetchMoved(ctx)
+}
+
+// ask lets the Hub decide what is a large file, and what it ignores.
+func (c *committing) ask(ctx context.Context) error {
+	var items []*item
+	var files []remote.PreuploadFile
+	for _, it := range c.p.items {
+		if it.file != nil && !it.same {
+			items = append(items, it)
+			files = append(files, remote.PreuploadFile{Path: it.path, Size: it.size, Sample: it.sum.sample})
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	modes, err := c.w.s.o.Client.Preupload(ctx, c.repo, files)
+	if err != nil {
+		return err
+	}
+	if len(modes) != len(files) {
+		return fmt.Errorf("the server was asked about %d files and told of %d", len(files), len(modes))
+	}
+	there := false
+	for i, it := range items {
+		it.mode = modes[i]
+		// Object stores refuse empty objects, so these are always inline.
+		it.lfs = it.mode.LFS && it.size > 0
+		it.blob = it.sum.blob(it.lfs)
+		there = there || it.mode.OID != "" && it.sum.matches(it.mode)
+	}
+	if there {
+		if err := c.skipThere(ctx, items); err != nil {
+			return err
+		}
+	}
+	c.p.drop(func(it *item) bool {
+		if it.mode.Ignore && it.file != nil {
+			c.p.left = append(c.p.left, StagedPath{Path: it.path, Reason: "the repo's .gitignore covers it"})
+			return true
+		}
+		return false
+	})
+	return nil
+}
+
+// skipThere leaves out content that the branch has already although the
+// base's listing does not say so. The Hub speaks of the branch as it is now:
+// if it has moved, that is the business of the commit's conflict check.
+func (c *committing) skipThere(ctx context.Context, items []*item) error {
+	info, err := c.w.s.o.Client.Info(ctx, c.repo)
+	if err != nil {
+		return err
+	}
+	if info.SHA != c.p.parent {
+		return nil
+	}
+	for _, it := range items {
+		if it.had && it.sum.matches(it.mode) {
+			it.same, it.blob = true, it.old.Blob
+		}
+	}
+	return nil
+}
+
+func (c *committing) uploadLarge(ctx context.Context) error {
+	var files []remote.LFSFile
+	var total int64
+	for _, it := range c.p.items {
+		if it.file == nil || it.same || !it.lfs {
+			continue
+		}
+		total += it.size
+		files = append(files, remote.LFSFile{
+			OID: it.sum.sha256, Size: it.size,
+			Open: func() (io.ReadSeekCloser, error) { return it.file.Open(os.O_RDONLY) },
+		})
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	var done atomic.Int64
+	return c.w.s.o.Client.UploadLFS(ctx, c.repo, files, func(n int64) {
+		c.progress(Event{Phase: "upload", Done: done.Add(n), Total: total, TotalFiles: len(files)})
+	})
+}
+
+const parallelFetches = 8
+
+// fetchMoved gets the bytes of regular files that were moved: they are part
+// of the commit, unlike those of large files.
+func (c *committing) fetchMoved(ctx context.Context) error {
+	var moved []*item
+	for _, it := range c.p.items {
+		if _, large := it.blob.LFS(); it.file == nil && !it.same && !large {
+			moved = append(moved, it)
+		}
+	}
+	blobs := make([]*blockcache.Blob, len(moved))
+	c.release = append(c.release, func() {
+		for _, b := range blobs {
+			if b != nil {
+				b.Close()
+			}
+		}
+	})
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelFetches)
+	for i, it := range moved {
+		g.Go(func() error {
+			b, err := c.w.Blob(ctx, it.from)
+			if err != nil {
+				return fmt.Errorf("%s: %w", it.path, err)
+			}
+			blobs[i] = b
+			if err := b.Fetch(ctx); err != nil && (errors.Is(err, blockcache.ErrCorrupt) || ctx.Err() != nil) {
+				return fmt.Errorf("%s: %w", it.path, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	c.inline = nil
+	for i, it := range moved {
+		b := blobs[i]
+		c.inline = append(c.inline, remote.InlineFile{Path: it.path, Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(io.NewSectionReader(blobReader{b}, 0, b.Size())), nil
+		}})
+	}
+	return nil
+}
+
+// blobReader reads a blob without a caller's context: its waits have deadlines.
+type blobReader struct{ b *blockcache.Blob }
+
+func (r blobReader) ReadAt(p []byte, off int64) (int, error) {
+	return r.b.ReadAt(context.Background(), p, off)
+}
+
+// request is the commit the plan makes.
+func (c *committing) request() remote.CommitRequest {
+	req := remote.CommitRequest{
+		Summary: c.o.Message, Description: c.o.Description, Parent: c.p.parent, Deletes: c.p.deletes,
+	}
+	if strings.TrimSpace(req.Summary) == "" {
+		req.Summary = c.p.message()
+	}
+	moved := make(map[string]remote.InlineFile, len(c.inline))
+	for _, f := range c.inline {
+		moved[f.Path] = f
+	}
+	for _, it := range c.p.items {
+		oid, large := it.blob.LFS()
+		switch {
+		case it.same:
+		case large:
+			req.LFS = append(req.LFS, remote.LFSRef{Path: it.path, OID: oid, Size: it.size})
+		case it.file != nil:
+			req.Files = append(req.Files, remote.InlineFile{Path: it.path, Open: func() (io.ReadCloser, error) {
+				return it.file.Open(os.O_RDONLY)
+			}})
+		default:
+			req.Files = append(req.Files, moved[it.path])
+		}
+	}
+	return req
+}
+
+// sdk is what a Space's card says it is made with: the Hub wants to know
+// before it makes one.
+func (p *plan) sdk() string {
+	for _, it := range p.items {
+		if it.path != "README.md" || it.file == nil {
+			continue
+		}
+		f, err := it.file.Open(os.O_RDONLY)
+		if err != nil {
+			return ""
+		}
+		defer f.Close()
+		s := bufio.NewScanner(io.LimitReader(f, 1<<16))
+		for n := 0; s.Scan(); n++ {
+			line := bytes.TrimRight(s.Bytes(), " \r")
+			if string(line) == "---" && n > 0 || n == 0 && string(line) != "---" {
+				return ""
+			}
+			if v, ok := bytes.CutPrefix(line, []byte("sdk:")); ok {
+				return string(bytes.Trim(v, " \"'"))
+			}
+		}
+	}
+	return ""
+}

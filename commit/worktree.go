@@ -1,0 +1,306 @@
+package commit
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// A Worktree is one repo at one revision: its base snapshot overlaid with
+// what is staged.
+type Worktree struct {
+	s      *Store
+	root   *Dir
+	commit chan struct{} // holds one token: who has it may commit, settle or close
+
+	setUp sync.Mutex // taken before mu by who makes the state; held across waits for its lock
+
+	mu        sync.RWMutex
+	repo      remote.Repo
+	base      *remote.Snapshot   // nil = a repo without a commit
+	bases     []*remote.Snapshot // earlier ones, newest first: nodes of theirs may still be read
+	isNew     bool               // not yet on the Hub
+	started   time.Time
+	st        *state           // nil until the first change
+	files     map[uint64]*File // with a name
+	replaying bool
+	gen       uint64 // of the changes made now; a plan takes all up to one
+	mark      *mark  // the last plan in the journal
+	pending   []*plan
+	sources   map[string]source // by blob ID, of content moved by reference
+	dropped   []*File           // without a name since this lock was taken
+	onChange  []func([]Change)
+	refused   error // why nothing can be written, once known
+	allowed   bool  // that it may be written is known
+	held      error // another process has the state
+	adopting  chan struct{}
+	lastErr   string
+	warnings  []string // found when the state was opened
+	conflicts []string
+	reasons   map[string]string // why the last commit left paths out
+	closed    bool
+}
+
+// source says where committed content can be fetched.
+type source struct {
+	commit string
+	path   string
+}
+
+func newWorktree(s *Store, repo remote.Repo) *Worktree {
+	w := &Worktree{s: s, repo: repo, started: time.Now(), commit: make(chan struct{}, 1), files: make(map[uint64]*File), sources: make(map[string]source)}
+	w.commit <- struct{}{}
+	w.root = &Dir{w: w, based: true, kids: make(map[string]*kid), mode: dirMode}
+	return w
+}
+
+// Repo is the repo with its revision, "" for the default branch.
+func (w *Worktree) Repo() remote.Repo {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.repo
+}
+
+// Root is the repo's root directory.
+func (w *Worktree) Root() *Dir { return w.root }
+
+// Date is that of the base commit, or when the worktree was opened if there is none.
+func (w *Worktree) Date() time.Time {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.date()
+}
+
+func (w *Worktree) date() time.Time {
+	if w.base == nil || w.base.Date().IsZero() {
+		return w.started
+	}
+	return w.base.Date()
+}
+
+// BaseCommit is the commit that staged changes lie over; "" for a repo
+// without one.
+func (w *Worktree) BaseCommit() string {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.baseCommit()
+}
+
+func (w *Worktree) baseCommit() string {
+	if w.base == nil {
+		return ""
+	}
+	return w.base.Commit()
+}
+
+// New reports whether the repo is still to be created, by its first commit.
+func (w *Worktree) New() bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.isNew
+}
+
+// OnChange registers a function to be told of names that came to mean
+// something else by a commit, a rebase or Discard. It is called with no lock
+// held, by whoever made the change, after it is in effect.
+func (w *Worktree) OnChange(f func([]Change)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onChange = append(w.onChange, f)
+}
+
+func (w *Worktree) tell(changes []Change) {
+	if len(changes) == 0 {
+		return
+	}
+	w.mu.RLock()
+	fs := w.onChange[:len(w.onChange):len(w.onChange)]
+	w.mu.RUnlock()
+	for _, f := range fs {
+		f(changes)
+	}
+}
+
+// A readOnlyError says why nothing can be staged. It is syscall.EROFS.
+type readOnlyError struct{ reason string }
+
+func (e *readOnlyError) Error() string { return "read-only: " + e.reason }
+func (e *readOnlyError) Unwrap() error { return syscall.EROFS }
+
+// Writable reports whether changes can be staged: nil, or an error that is
+// syscall.EROFS and says why not, or what kept it from being found out. A
+// positive answer is kept, and so is the Hub's negative one.
+func (w *Worktree) Writable(ctx context.Context) error {
+	w.mu.RLock()
+	ready, refused, closed := w.st != nil && w.allowed, w.refused, w.closed
+	w.mu.RUnlock()
+	switch {
+	case closed:
+		return fmt.Errorf("%s: %w", w.Repo(), fs.ErrClosed)
+	case ready:
+		return nil
+	case refused != nil:
+		return refused
+	}
+	if err := w.may(ctx); err != nil {
+		return err
+	}
+	return w.prepare(ctx)
+}
+
+// may asks who the token belongs to, once.
+func (w *Worktree) may(ctx context.Context) error {
+	w.mu.RLock()
+	repo, allowed := w.repo, w.allowed
+	w.mu.RUnlock()
+	if allowed {
+		return nil
+	}
+	refuse := func(reason string) error {
+		err := &readOnlyError{reason}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.refused = err
+		return err
+	}
+	if w.s.o.ReadOnly {
+		return refuse("the mount is read-only")
+	}
+	ok, reason, err := w.s.o.Client.MayWrite(ctx, repo)
+	if err != nil {
+		return fmt.Errorf("may %s be written: %w", repo, err)
+	}
+	if !ok {
+		return refuse(reason)
+	}
+	w.mu.Lock()
+	w.allowed = true
+	w.mu.Unlock()
+	return nil
+}
+
+// prepare takes the state on disk before the first change.
+func (w *Worktree) prepare(ctx context.Context) error {
+	w.setUp.Lock()
+	defer w.setUp.Unlock()
+	w.mu.RLock()
+	ready, repo, base := w.st != nil, w.repo, w.base
+	w.mu.RUnlock()
+	if ready {
+		return nil
+	}
+	st, id, err := w.s.openState(ctx, repo, true)
+	if held, ok := err.(*heldError); ok {
+		return w.holdBy(held)
+	}
+	if err != nil {
+		return err
+	}
+	if id.Repo != "" {
+		// Since this worktree was opened another process has staged here. What
+		// it left does not lie over our base; if it left nothing, begin anew.
+		if staged(st.disk.path, id) {
+			st.release()
+			return &readOnlyError{"another process has staged changes meanwhile: mount again to see them"}
+		}
+	}
+	id = identity{Endpoint: w.s.o.Client.Endpoint(), Repo: repo.String()}
+	if err := st.begin(id, header(base)); err != nil {
+		st.release()
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		st.erase()
+		return fs.ErrClosed
+	}
+	w.st, w.held = st, nil
+	return nil
+}
+
+func (w *Worktree) holdBy(held *heldError) error {
+	err := &readOnlyError{held.Error()}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = err
+	return err
+}
+
+// header are the first records of a journal.
+func header(base *remote.Snapshot) []record {
+	rs := []record{{Op: opVersion, V: journalVersion}}
+	if base != nil {
+		rs = append(rs, baseRecord(base))
+	}
+	return rs
+}
+
+func baseRecord(base *remote.Snapshot) record {
+	t := base.Date()
+	return record{Op: opBase, C: base.Commit(), T: &t}
+}
+
+// syncJournal makes everything done so far durable.
+func (w *Worktree) syncJournal() error {
+	w.mu.RLock()
+	st := w.st
+	w.mu.RUnlock()
+	if st == nil {
+		return nil
+	}
+	err := st.journal.sync()
+	if err != nil && st.journal.failed() && w.checkpoint() == nil {
+		return nil // a new file has all of it
+	}
+	return err
+}
+
+// checkpoint replaces the journal by one that says just what is staged now.
+// While the outcome of a commit is unknown it can't: what was staged before
+// and after its plan must stay apart.
+func (w *Worktree) checkpoint() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.pending) > 0 {
+		return errUnsettled
+	}
+	return w.st.journal.rewrite(w.records())
+}
+
+// close gives the worktree up; see Store.Close.
+func (w *Worktree) close() error {
+	<-w.commit // for good
+	w.setUp.Lock()
+	defer w.setUp.Unlock()
+	w.mu.Lock()
+	w.closed = true
+	st := w.st
+	if st == nil {
+		w.mu.Unlock()
+		return nil
+	}
+	empty := !w.isNew && len(w.pending) == 0 && w.root.bare()
+	records := w.records()
+	compact := len(w.pending) == 0 && st.journal.length() > len(records)
+	w.mu.Unlock()
+	st.sweep(-1)
+	if empty {
+		return st.erase()
+	}
+	var err error
+	if compact {
+		err = st.journal.rewrite(records)
+	} else {
+		err = st.journal.sync()
+	}
+	if rerr := st.release(); err == nil {
+		err = rerr
+	}
+	return err
+}
