@@ -20,7 +20,8 @@ func hubCmd() *cli.Command {
 		Usage: "serve a Hub of your own, for tests and for trying things out",
 		Description: `Runs a server that speaks the Hub's protocol, with its repos in a directory, until it
 is told to end (Ctrl-C). Any client works with it: set HF_ENDPOINT to the address
-that is printed, and HF_TOKEN to the token of a --user.
+that is printed, and HF_TOKEN to the token of a --user. Large files are uploaded the
+LFS way, which the Python client does with HF_HUB_DISABLE_XET=1.
 
 	hubfs hub --dir /tmp/hub --user me=hf_secret --import acme/model=./model`,
 		Flags: []cli.Flag{

@@ -127,6 +127,14 @@ def test_move_redirects(api, hub, repo):
     assert api.list_repo_files(repo) == [".gitattributes"]
 
 
+def test_duplicate(api, other, repo):
+    done = api.upload_file(path_or_fileobj=b"\0x", path_in_repo="m.bin", repo_id=repo)
+    copy = other.duplicate_repo(repo, f"{OTHER}/copy")
+    assert copy.repo_id == f"{OTHER}/copy"
+    assert other.model_info(copy.repo_id).sha == done.oid
+    assert other.list_repo_files(copy.repo_id) == [".gitattributes", "m.bin"]
+
+
 def test_delete_repo(api, other, repo):
     with pytest.raises(HfHubHTTPError) as e:
         other.delete_repo(repo)

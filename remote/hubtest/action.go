@@ -60,6 +60,8 @@ func (h *Hub) apiAction(tail []string) (kind string, f repoHandler, methods []st
 		return KindRefs, (*call).refs, gets
 	case "settings":
 		return KindAdmin, (*call).settings, []string{"PUT"}
+	case "duplicate":
+		return KindCreate, (*call).duplicate, posts
 	case "auth-check":
 		return KindOther, (*call).authCheck, gets
 	case "auth-check/write":

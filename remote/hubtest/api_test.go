@@ -383,3 +383,23 @@ func TestErrorsAreObjects(t *testing.T) {
 	}
 	as(t, h, "").want(405, "DELETE", "/api/whoami-v2", "")
 }
+
+func TestDuplicate(t *testing.T) {
+	h := start(t, Options{})
+	repo := h.Repo("acme/m")
+	head := repo.Put("m.bin", "\x00m")
+	repo.Tag("v1", "main")
+	bob := as(t, h, "tok-bob")
+	bob.want(403, "POST", "/api/models/acme/m/duplicate", `{"repository":"acme/copy"}`)
+	bob.want(200, "POST", "/api/models/acme/m/duplicate", `{"repository":"bob/copy","visibility":"private"}`)
+	bob.want(409, "POST", "/api/models/acme/m/duplicate", `{"repository":"bob/copy"}`)
+	made := h.Repo("bob/copy")
+	if made.Head("v1") != head || len(made.Log("")) != 2 || string(made.Read("", "m.bin")) != "\x00m" {
+		t.Errorf("%+v", made.Log(""))
+	}
+	made.Put("a.txt", "a")
+	if repo.Head("") != head {
+		t.Error("the source changed")
+	}
+	as(t, h, "").denied(401, "RepoNotFound", "GET", "/api/models/bob/copy", "")
+}

@@ -2,6 +2,7 @@ package hubtest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"path"
 	"regexp"
@@ -91,24 +92,53 @@ func pattern(p string) func(string) bool {
 	}
 }
 
-// attributes reads .gitattributes at rev; a repo without it has no rules.
+// attributes reads .gitattributes at rev; a repo without it has no rules. It
+// hardly ever changes, so the repo keeps the last one parsed.
 func (r *Repo) attributes(rev string) (attributes, error) {
-	text, err := r.text(rev, ".gitattributes")
-	return parseAttributes(text), err
+	f, ok, err := r.regularAt(rev, ".gitattributes")
+	if err != nil || !ok {
+		return nil, err
+	}
+	if last := r.rules.Load(); last != nil && last.oid == f.OID {
+		return last.as, nil
+	}
+	b, err := r.hub.store.regular(f)
+	if err != nil {
+		return nil, err
+	}
+	as := parseAttributes(string(b))
+	r.rules.Store(&parsed{f.OID, as})
+	return as, nil
+}
+
+// parsed is a .gitattributes file, named by its blob.
+type parsed struct {
+	oid string
+	as  attributes
 }
 
 // text is a regular file at rev, "" if it or the revision is missing.
 func (r *Repo) text(rev, name string) (string, error) {
-	c, err := r.resolve(r.load(), rev)
-	if err != nil {
-		return "", nil
-	}
-	e, ok, err := r.hub.store.lookup(c.Tree, name)
-	if err != nil || !ok || e.Dir || e.LFS != "" {
+	f, ok, err := r.regularAt(rev, name)
+	if err != nil || !ok {
 		return "", err
 	}
-	b, err := r.hub.store.regular(e.file)
+	b, err := r.hub.store.regular(f)
 	return string(b), err
+}
+
+// regularAt finds a regular file; ok is false if it or rev is missing.
+func (r *Repo) regularAt(rev, name string) (f file, ok bool, err error) {
+	c, err := r.resolve(r.load(), rev)
+	var none *apiError
+	if errors.As(err, &none) {
+		return file{}, false, nil
+	}
+	if err != nil {
+		return file{}, false, err
+	}
+	e, ok, err := r.hub.store.lookup(c.Tree, name)
+	return e.file, ok && !e.Dir && e.LFS == "", err
 }
 
 func (s *store) regular(f file) ([]byte, error) {

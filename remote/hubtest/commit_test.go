@@ -215,3 +215,18 @@ func TestConcurrentCommits(t *testing.T) {
 		t.Errorf("%d commits", len(log))
 	}
 }
+
+func TestTooManyFilesInAFolder(t *testing.T) {
+	h := start(t, Options{})
+	repo := h.Repo("acme/m")
+	files := map[string]string{}
+	for i := range maxPerDir {
+		files[fmt.Sprint("d/", i)] = "same"
+	}
+	head := repo.Commit("main", "full", files)
+	r := as(t, h, "tok-acme").commit(400, "acme/m", "main", ndjson(m{"summary": "s"}, addLine("d/more", "x")))
+	if !strings.Contains(string(r.body), "too many files per directory") || repo.Head("main") != head {
+		t.Errorf("%s", r.body)
+	}
+	as(t, h, "tok-acme").commit(200, "acme/m", "main", ndjson(m{"summary": "s"}, addLine("e/more", "x")))
+}

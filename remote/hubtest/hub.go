@@ -44,6 +44,7 @@ type Hub struct {
 	counts  counter
 	limiter limiter
 	shaper  shaper
+	conns   conns
 	log     accessLog
 
 	fault  atomic.Pointer[func(*http.Request) *Fault]
@@ -145,6 +146,7 @@ func (h *Hub) serve(l net.Listener, handler http.Handler) {
 		Handler:     handler,
 		BaseContext: func(net.Listener) context.Context { return h.done },
 		ConnContext: h.shaper.connContext,
+		ConnState:   h.conns.track,
 	}
 	h.servers = append(h.servers, s)
 	h.serving.Go(func() { s.Serve(l) })

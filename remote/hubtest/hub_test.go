@@ -276,3 +276,12 @@ func TestSize(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+func TestDropIdle(t *testing.T) {
+	h := start(t, Options{})
+	h.Repo("acme/m")
+	c := as(t, h, "")
+	c.get("/api/models/acme/m")
+	waitFor(t, func() bool { return h.DropIdle() > 0 })
+	c.get("/api/models/acme/m")
+}

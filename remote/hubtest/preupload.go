@@ -40,7 +40,7 @@ func (c *call) preupload(r *Repo, s *state, rev string) error {
 		tree = commit.Tree
 		c.w.Header().Set("X-Repo-Commit", commit.ID)
 	}
-	attrs, ignore, err := r.rules(rev, in.GitAttributes, in.GitIgnore)
+	attrs, ignore, err := r.sorting(rev, in.GitAttributes, in.GitIgnore)
 	if err != nil {
 		return err
 	}
@@ -70,16 +70,15 @@ func (c *call) preupload(r *Repo, s *state, rev string) error {
 	return c.json(http.StatusOK, map[string]any{"files": out})
 }
 
-// rules are the attributes and ignored names at rev, unless the client
-// brings its own.
-func (r *Repo) rules(rev string, attributes, ignore *string) (as attributes, ig ignored, err error) {
-	text := ""
-	if attributes != nil {
-		text = *attributes
-	} else if text, err = r.text(rev, ".gitattributes"); err != nil {
+// sorting is what decides how files at rev are sent: attributes and ignored
+// names, unless the client brings its own.
+func (r *Repo) sorting(rev string, attrs, ignore *string) (as attributes, ig ignored, err error) {
+	if attrs != nil {
+		as = parseAttributes(*attrs)
+	} else if as, err = r.attributes(rev); err != nil {
 		return nil, nil, err
 	}
-	as = parseAttributes(text)
+	text := ""
 	if ignore != nil {
 		text = *ignore
 	} else if text, err = r.text(rev, ".gitignore"); err != nil {

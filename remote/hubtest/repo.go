@@ -21,6 +21,7 @@ type Repo struct {
 	gone    bool // deleted; guarded by writing
 	state   atomic.Pointer[state]
 	extra   atomic.Pointer[[]TreeEntry]
+	rules   atomic.Pointer[parsed]
 }
 
 // File is one file of a repo at one commit.
