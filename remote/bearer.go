@@ -20,8 +20,8 @@ type bearer struct {
 func (t bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Del("Authorization")
-	if t.token != "" && sameOrigin(req.URL, t.endpoint) && !strayed(req.Context()) {
-		req.Header.Set("Authorization", "Bearer "+string(t.token))
+	if t.token.reveal() != "" && sameOrigin(req.URL, t.endpoint) && !strayed(req.Context()) {
+		req.Header.Set("Authorization", "Bearer "+t.token.reveal())
 	}
 	return t.next.RoundTrip(req)
 }

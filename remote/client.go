@@ -43,7 +43,7 @@ type Client struct {
 
 const (
 	listingsCost = 128 << 20 // bytes of listings kept, roughly
-	contentsKept = 16 << 10  // files whose signed URLs are remembered
+	contentsKept = 4 << 10   // files whose signed URLs are remembered
 )
 
 // New makes a client. It sends nothing; the error is about the options.
@@ -55,7 +55,7 @@ func New(o Options) (*Client, error) {
 	u, err := url.Parse(strings.TrimRight(o.Endpoint, "/"))
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("endpoint %s: not an http or https URL", quote(redact(o.Endpoint, "")))
+		return nil, fmt.Errorf("endpoint %s: not an http or https URL", quote(redact(o.Endpoint, secret{})))
 	case u.User != nil, u.RawQuery != "", u.Fragment != "":
 		return nil, fmt.Errorf("endpoint %s: must not hold a user, a query or a fragment", showURL(u))
 	case !headerSafe(o.Token):
@@ -64,7 +64,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("user agent %s: holds control characters", quote(agent(o)))
 	}
 	c := &Client{
-		endpoint: u, base: u.String(), token: secret(o.Token),
+		endpoint: u, base: u.String(), token: newSecret(o.Token),
 		timeouts: o.Timeouts, logger: o.Logger, warned: map[string]bool{},
 	}
 	if o.Transport == nil {
@@ -72,7 +72,7 @@ func New(o Options) (*Client, error) {
 	}
 	c.pool = o.Transport
 	c.tr = newTransport(o, u, &c.requests)
-	if c.listings, err = newCache[*listing](listingsCost, 10_000); err != nil {
+	if c.listings, err = newCache[*listing](listingsCost, 2_000); err != nil {
 		return nil, err
 	}
 	if c.contents, err = newCache[*Content](contentsKept, contentsKept); err != nil {
@@ -102,7 +102,7 @@ func headerSafe(s string) bool {
 func (c *Client) Endpoint() string { return c.base }
 
 // Anonymous reports whether requests carry no token.
-func (c *Client) Anonymous() bool { return c.token == "" }
+func (c *Client) Anonymous() bool { return c.token.reveal() == "" }
 
 // Requests is the number of HTTP requests sent so far, redirects followed and
 // repetitions included.

@@ -11,14 +11,25 @@ import (
 
 const hidden = "***"
 
-// A secret prints as *** with every verb.
-type secret string
+// A secret does not print: fmt cannot call methods of unexported fields, so the
+// text lies behind a pointer, which prints as an address.
+type secret struct{ text *string }
 
-// Format implements fmt.Formatter, which goes before every other way to print.
-func (secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, hidden) }
+func newSecret(s string) secret { return secret{&s} }
 
-// MarshalText keeps the secret out of JSON and structured logs.
-func (secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+// reveal is the text itself.
+func (s secret) reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// String implements fmt.Stringer.
+func (secret) String() string { return hidden }
+
+// GoString implements fmt.GoStringer.
+func (secret) GoString() string { return hidden }
 
 var (
 	urlQuery  = regexp.MustCompile(`(?i)(https?://[^\s"'<>?#]+)[?#][^\s"'<>]*`)
@@ -31,8 +42,8 @@ var (
 // whatever looks like a token are replaced, control characters escaped, and it
 // is cut at maxMessage bytes.
 func redact(s string, token secret) string {
-	if token != "" {
-		s = strings.ReplaceAll(s, string(token), hidden)
+	if t := token.reveal(); t != "" {
+		s = strings.ReplaceAll(s, t, hidden)
 	}
 	s = bearerish.ReplaceAllString(s, "Bearer "+hidden)
 	s = tokenLike.ReplaceAllString(s, hidden)

@@ -40,7 +40,7 @@ func paths(entries []remote.Entry) []string {
 func TestSnapshotIsAnFS(t *testing.T) {
 	hub := newHub(t, hubtest.Options{})
 	hub.Repo("acme/m").Commit("main", "files", map[string]string{
-		"README.md": "hello", "a/b/c.txt": "deep", "a/empty": "", "model.safetensors": pattern(50_000), "z": "z",
+		"README.md": "hello", "a/b/c.txt": "deep", "a/empty": "", "model.safetensors": pattern(2_000), "z": "z",
 	})
 	c := newClient(t, hub.URL(), aliceToken)
 	s := snapshot(t, c, model("acme/m"))
@@ -51,7 +51,7 @@ func TestSnapshotIsAnFS(t *testing.T) {
 	if err := fstest.TestFS(s.FS(t.Context()), want...); err != nil {
 		t.Error(err)
 	}
-	if b, err := fs.ReadFile(s, "model.safetensors"); err != nil || string(b) != pattern(50_000) {
+	if b, err := fs.ReadFile(s, "model.safetensors"); err != nil || string(b) != pattern(2_000) {
 		t.Errorf("model.safetensors: %d bytes, %v", len(b), err)
 	}
 }

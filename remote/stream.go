@@ -118,8 +118,8 @@ func (p *part) Read(b []byte) (int, error) {
 }
 
 const (
-	maxStuck   = 5  // breaks in a row without a byte between them
-	maxResumes = 64 // breaks of one stream
+	maxBreaks  = 8         // of a stream,
+	fairLength = 128 << 10 // not counting those before so many bytes that came in one go
 )
 
 // A stream resumes where the connection broke. Each new connection has the
@@ -132,8 +132,8 @@ type stream struct {
 	off     int64
 	left    int64
 	waiting time.Time // since when the caller has waited for a byte
-	stuck   int
-	resumes int
+	breaks  int
+	since   int64 // bytes since the last break
 }
 
 func (s *stream) Close() error { return s.body.Close() }
@@ -145,7 +145,9 @@ func (s *stream) Read(p []byte) (int, error) {
 		s.off += int64(n)
 		s.left -= int64(n)
 		if n > 0 {
-			s.stuck = 0
+			if s.since += int64(n); s.since >= fairLength {
+				s.breaks = 0
+			}
 			return n, nil // an error comes back by itself
 		}
 		if err == nil || err == io.EOF && s.left == 0 || len(p) == 0 {
@@ -159,19 +161,19 @@ func (s *stream) Read(p []byte) (int, error) {
 
 // resume opens the rest, or returns why not.
 func (s *stream) resume(broken error) error {
-	s.stuck++
-	s.resumes++
+	s.breaks++
+	s.since = 0
 	switch {
 	case s.ctx.Err() != nil:
 		return context.Cause(s.ctx)
-	case errors.Is(broken, ErrMismatch), s.left == 0, s.stuck > maxStuck, s.resumes > maxResumes,
+	case errors.Is(broken, ErrMismatch), s.left == 0, s.breaks > maxBreaks,
 		time.Since(s.waiting) >= s.k.c.timeouts.Retry:
 		return fmt.Errorf("read %s at %d: %w", quote(s.k.e.Path), s.off, &netError{
 			method: http.MethodGet, url: showURL(s.k.url()), err: broken, text: redact(broken.Error(), s.k.c.token),
 		})
 	}
 	s.body.Close()
-	if s.stuck > 1 {
+	if s.breaks > 1 {
 		if err := sleep(s.ctx, s.k.c.timeouts.Backoff); err != nil {
 			return err
 		}

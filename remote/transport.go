@@ -23,7 +23,7 @@ func newTransport(o Options, endpoint *url.URL, count *atomic.Int64) http.RoundT
 	} else {
 		base = counter{next: base, n: count}
 	}
-	tr := http.RoundTripper(bearer{next: base, endpoint: endpoint, token: secret(o.Token)})
+	tr := http.RoundTripper(bearer{next: base, endpoint: endpoint, token: newSecret(o.Token)})
 	tr = userAgent{next: tr, agent: agent(o)}
 	tr = deadlines{next: tr, t: o.Timeouts}
 	return retry{next: tr, t: o.Timeouts}
