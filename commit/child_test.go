@@ -1,0 +1,5 @@
+package commit
+
+const childEnv = "HUBFS_COMMIT_TEST_CHILD"
+
+func child() {}
