@@ -3,31 +3,213 @@ package fs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/hubfs/hubfs/blockcache"
 	"github.com/hubfs/hubfs/commit"
 	"github.com/hubfs/hubfs/remote"
+	"golang.org/x/sys/unix"
 )
 
-// A Server is one mount while it is served.
-type Server struct{}
+// A mount is what all nodes of one mount share.
+type mount struct {
+	dir     string // the mount point, absolute
+	client  *remote.Client
+	store   *commit.Store
+	cache   *blockcache.Cache
+	opts    Options
+	log     *slog.Logger
+	started time.Time
+
+	uid, gid, umask uint32
+
+	rootInode *fusefs.Inode
+	backings  backings
+	notifier  *notifier
+	control   *controlDir
+	pending   func(tid uint32) bool // callerGivesUp
+
+	inos   atomic.Uint64
+	ops    opCounts
+	opLog  opLog
+	errors lastErrors
+
+	keepStaged atomic.Bool
+
+	mu   sync.Mutex
+	dirs map[*commit.Dir]*dirNode // every directory that the kernel was told of
+	seen map[*commit.Worktree]bool
+}
+
+// newIno is a number no inode of this mount ever had. 1 is the root's.
+func (m *mount) newIno() uint64 { return m.inos.Add(1) }
+
+// maxWrite is the largest request. At 1 MiB the header and the data of a
+// spliced answer do not fit a pipe any more.
+const maxWrite = 512 << 10
 
 // Mount mounts on the directory mnt. The mount is usable when it returns.
 func Mount(mnt string, client *remote.Client, store *commit.Store, cache *blockcache.Cache, o Options) (*Server, error) {
-	return nil, errors.ErrUnsupported
+	abs, err := filepath.Abs(mnt)
+	if err != nil {
+		return nil, err
+	}
+	m := newMount(abs, client, store, cache, o)
+	root, err := m.root()
+	if err != nil {
+		return nil, fmt.Errorf("mount %s: %w", abs, err)
+	}
+	return m.serve(root)
 }
 
-// Wait returns when the mount is gone and everything that served it has ended.
-func (s *Server) Wait() {}
+func newMount(dir string, client *remote.Client, store *commit.Store, cache *blockcache.Cache, o Options) *mount {
+	m := &mount{
+		dir: dir, client: client, store: store, cache: cache, opts: o,
+		log: o.Logger, started: time.Now(),
+		uid: o.UID, gid: o.GID, umask: o.Umask,
+		pending: callerGivesUp,
+		dirs:    map[*commit.Dir]*dirNode{},
+		seen:    map[*commit.Worktree]bool{},
+	}
+	if m.log == nil {
+		m.log = slog.Default()
+	}
+	if m.uid == 0 {
+		m.uid = uint32(os.Getuid())
+	}
+	if m.gid == 0 {
+		m.gid = uint32(os.Getgid())
+	}
+	if m.umask == 0 {
+		m.umask = defaultUmask
+	}
+	m.inos.Store(fuse.FUSE_ROOT_ID)
+	m.notifier = newNotifier()
+	m.control = newControlDir(m)
+	return m
+}
 
-// Unmount takes the mount away; it fails with EBUSY while something is open.
-func (s *Server) Unmount() error { return errors.ErrUnsupported }
+// root makes the node at the mount point.
+func (m *mount) root() (fusefs.InodeEmbedder, error) {
+	if m.opts.Repo == nil {
+		return newRoot(m), nil
+	}
+	ctx := context.Background()
+	w, err := m.store.Worktree(ctx, *m.opts.Repo)
+	if err != nil {
+		return nil, err
+	}
+	m.watch(w)
+	dir := w.Root()
+	for part := range strings.SplitSeq(m.opts.Subdir, "/") {
+		if part == "" {
+			continue
+		}
+		n, err := dir.Lookup(ctx, part)
+		if err != nil {
+			return nil, fmt.Errorf("%s/%s: %w", m.opts.Repo, m.opts.Subdir, err)
+		}
+		if n.Dir == nil {
+			return nil, fmt.Errorf("%s/%s: %w", m.opts.Repo, m.opts.Subdir, unix.ENOTDIR)
+		}
+		dir = n.Dir
+	}
+	d := m.dirNode(dir)
+	d.mountRoot = true
+	return d, nil
+}
 
-// KeepStaged reports whether the unmount was asked for without commits.
-func (s *Server) KeepStaged() bool { return false }
+// fuseOptions are what the kernel is told about the whole mount.
+func (m *mount) fuseOptions() *fusefs.Options {
+	o := &fusefs.Options{
+		ExternalNodeID:  true,
+		NullPermissions: true,
+		RootStableAttr:  &fusefs.StableAttr{Ino: fuse.FUSE_ROOT_ID},
+	}
+	o.MountOptions = fuse.MountOptions{
+		FsName: "hubfs", Name: "hubfs",
+		// The kernel checks permissions itself: no ACCESS for each step of a path.
+		Options:    []string{"default_permissions", "nosuid", "nodev"},
+		AllowOther: m.opts.AllowOther,
+		// As root by mount(2), without fusermount3; else that fails and
+		// fusermount3 is used.
+		DirectMount:      true,
+		DirectMountFlags: unix.MS_NOSUID | unix.MS_NODEV,
+		MaxBackground:    128,
+		MaxWrite:         maxWrite,
+		MaxStackDepth:    stackDepth(m.cache.Dir(), m.stateDir()),
+		// ENOSYS to the first of them, and the kernel never asks again: ls -l
+		// of many files takes a tenth of the time.
+		DisableXAttrs: true,
+		// Pages never become wrong here, whatever a file's size and time do.
+		ExplicitDataCacheControl: true,
+		EnableSymlinkCaching:     true,
+		// O_TRUNC comes with the open, so that truncating a blob fetches nothing.
+		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC,
+		Logger:            slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
+	}
+	if m.opts.ReadOnly {
+		o.MountOptions.Options = append(o.MountOptions.Options, "ro")
+		o.MountOptions.DirectMountFlags |= unix.MS_RDONLY
+	}
+	o.Logger = log.New(logWriter{m.log}, "", 0)
+	return o
+}
 
-// Sync makes commits and tells events, one at a time, what happens. It
-// returns the first error, after having tried everything that was asked for.
-func (s *Server) Sync(ctx context.Context, req SyncRequest, events func(SyncEvent)) error {
-	return errors.ErrUnsupported
+// logWriter takes the library's own complaints.
+type logWriter struct{ log *slog.Logger }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.log.Debug("fuse: " + strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+func (m *mount) serve(root fusefs.InodeEmbedder) (*Server, error) {
+	m.rootInode = root.EmbeddedInode()
+	opts := m.fuseOptions()
+	raw := &rawFS{RawFileSystem: fusefs.NewNodeFS(root, opts), backings: &m.backings}
+	srv, err := fuse.NewServer(raw, m.dir, &opts.MountOptions)
+	if err != nil {
+		m.notifier.close()
+		return nil, fmt.Errorf("mount %s: %w", m.dir, err)
+	}
+	if srv.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH != 0 {
+		m.backings.server = srv
+	}
+	s := &Server{m: m, fuse: srv, gone: make(chan struct{})}
+	go s.serve()
+	if err := srv.WaitMount(); err != nil {
+		return nil, errors.Join(fmt.Errorf("mount %s: %w", m.dir, err), s.Unmount())
+	}
+	m.raiseReadAhead()
+	return s, nil
+}
+
+// stateDir is where staged files lie.
+func (m *mount) stateDir() string {
+	if s, ok := any(m.store).(interface{ Dir() string }); ok {
+		return s.Dir()
+	}
+	return m.cache.Dir()
+}
+
+// watch follows a worktree's changes, once.
+func (m *mount) watch(w *commit.Worktree) {
+	m.mu.Lock()
+	known := m.seen[w]
+	m.seen[w] = true
+	m.mu.Unlock()
+	if !known {
+		w.OnChange(m.changed)
+	}
 }

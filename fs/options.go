@@ -13,6 +13,7 @@ type Options struct {
 	Subdir string       // with Repo: this directory of it
 
 	ReadOnly   bool // the kernel refuses all writing
+	NoCommit   bool // the end of the mount commits nothing, see Server.KeepStaged
 	AllowOther bool // other users may use the mount, as the modes allow
 
 	UID, GID uint32 // owner of everything; 0 = the user who runs the program

@@ -1,8 +1,16 @@
 package fs
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"os"
+	"slices"
+	"time"
+
 	"github.com/hubfs/hubfs/blockcache"
 	"github.com/hubfs/hubfs/commit"
+	"github.com/hubfs/hubfs/remote"
 )
 
 // A Status is what .hubfs/status says, as JSON.
@@ -48,3 +56,90 @@ type Info struct {
 	Error       string `json:"error,omitempty"`  // why the path cannot be shown, in the Hub's own words where it has some
 	Target      string `json:"target,omitempty"` // the canonical name, of a repo asked for by another
 }
+
+func (m *mount) statusText(ctx context.Context) []byte {
+	b, err := json.MarshalIndent(m.status(ctx), "", "  ")
+	if err != nil {
+		return line(err.Error())
+	}
+	return append(b, '\n')
+}
+
+// status makes no request.
+func (m *mount) status(ctx context.Context) Status {
+	s := Status{
+		Version: m.opts.Version, PID: os.Getpid(), Mountpoint: m.dir,
+		Endpoint: m.client.Endpoint(), User: m.opts.User, Subdir: m.opts.Subdir,
+		ReadOnly: m.opts.ReadOnly, LogFile: m.opts.LogFile,
+		Cache: m.cache.Stats(), CacheDir: m.cache.Dir(), Requests: m.client.Requests(),
+		Passthrough: m.backings.state(), Errors: m.errors.all(),
+		Worktrees: []commit.Status{},
+	}
+	if m.opts.Repo != nil {
+		s.Repo = m.opts.Repo.String()
+	}
+	if s.User == "" && !m.client.Anonymous() {
+		if user, err := m.client.WhoAmI(ctx); err == nil {
+			s.User = user.Name
+		}
+	}
+	opened := map[remote.Repo]bool{}
+	for _, w := range m.worktrees() {
+		opened[w.Repo()] = true
+		s.Worktrees = append(s.Worktrees, w.Status(ctx))
+	}
+	for _, repo := range m.leftovers() {
+		w, err := m.leftover(ctx, repo)
+		switch {
+		case err != nil:
+			s.Worktrees = append(s.Worktrees, commit.Status{Repo: repo.Path(), Branch: repo.Branch(), LastError: err.Error()})
+		case !opened[w.Repo()]:
+			s.Worktrees = append(s.Worktrees, w.Status(ctx))
+		}
+	}
+	slices.SortFunc(s.Worktrees, func(a, b commit.Status) int {
+		return cmp.Or(cmp.Compare(a.Repo, b.Repo), cmp.Compare(a.Branch, b.Branch))
+	})
+	return s
+}
+
+// worktrees are those in use by this mount.
+func (m *mount) worktrees() []*commit.Worktree { return m.store.Opened() }
+
+// leftovers are repos with staged work that nobody has used since the mount.
+// A mount of one repo has none: they are other mounts'.
+func (m *mount) leftovers() []remote.Repo {
+	if m.opts.Repo != nil {
+		return nil
+	}
+	opened := map[remote.Repo]bool{}
+	for _, w := range m.worktrees() {
+		opened[bare(w.Repo())] = true
+	}
+	var out []remote.Repo
+	for _, repo := range m.store.Staged() {
+		if !opened[bare(repo)] {
+			out = append(out, repo)
+		}
+	}
+	return out
+}
+
+// bare makes the two spellings of the default branch one.
+func bare(repo remote.Repo) remote.Repo {
+	repo.Rev = repo.Branch()
+	return repo
+}
+
+// leftover opens one, unless another mount has it.
+func (m *mount) leftover(ctx context.Context, repo remote.Repo) (*commit.Worktree, error) {
+	ctx, cancel := context.WithTimeout(ctx, leftoverWait)
+	defer cancel()
+	w, err := m.store.Worktree(ctx, repo)
+	if err == nil {
+		m.watch(w)
+	}
+	return w, err
+}
+
+const leftoverWait = 3 * time.Second

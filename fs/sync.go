@@ -1,7 +1,17 @@
 package fs
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
 	"github.com/hubfs/hubfs/commit"
+	"github.com/hubfs/hubfs/remote"
 )
 
 // A SyncRequest asks for commits. It is also the JSON line that .hubfs/sync
@@ -31,4 +41,162 @@ type SyncEvent struct {
 	Paths         []string     `json:"paths,omitempty"` // of a conflict
 	Event         commit.Event `json:"event,omitzero"`  // of "progress"
 	commit.Result              // of "result"; flat in the JSON
+}
+
+// errBusy is part of the error of a sync that left files out.
+var errBusy = errors.New("files that are open for writing were left out")
+
+// Sync makes commits and tells events, one at a time, what happens; events may
+// be nil. It returns the errors of what was not committed, after having tried
+// everything that was asked for.
+func (s *Server) Sync(ctx context.Context, req SyncRequest, events func(SyncEvent)) error {
+	if events == nil {
+		events = func(SyncEvent) {}
+	}
+	return s.m.sync(ctx, req, events)
+}
+
+// answerSync answers .hubfs/sync.
+func (m *mount) answerSync(ctx context.Context, request []byte, say func(any)) error {
+	var req SyncRequest
+	if err := json.Unmarshal(request, &req); err != nil {
+		say(SyncEvent{Type: "error", Code: "usage", Error: "the request is not JSON: " + err.Error()})
+		return syscall.EINVAL
+	}
+	return m.sync(ctx, req, func(e SyncEvent) { say(e) })
+}
+
+func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent)) error {
+	if req.Unmount && (req.Force || m.opts.NoCommit) {
+		m.keepStaged.Store(true)
+		events(SyncEvent{Type: "done"})
+		return nil
+	}
+	wait, err := parseWait(req.Wait)
+	var work []*commit.Worktree
+	if err == nil {
+		work, err = m.toSync(ctx, req)
+	}
+	if err != nil {
+		code := "failed"
+		if errors.Is(err, syscall.EINVAL) {
+			code = "usage"
+		}
+		events(SyncEvent{Type: "error", Code: code, Error: err.Error()})
+		return err
+	}
+	var failed []SyncEvent
+	var errs []error
+	for _, w := range work {
+		repo := w.Repo().String()
+		res, err := w.Commit(ctx, commit.CommitOptions{
+			Message: req.Message, Description: req.Description, Private: req.Private,
+			Automatic: req.Unmount, Wait: wait,
+			Progress: func(e commit.Event) { events(SyncEvent{Type: "progress", Repo: repo, Event: e}) },
+		})
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", repo, err))
+			failed = append(failed, syncError(repo, err))
+			continue
+		case len(res.Busy) > 0:
+			errs = append(errs, fmt.Errorf("%s: %w: %s", repo, errBusy, strings.Join(res.Busy, ", ")))
+		}
+		events(SyncEvent{Type: "result", Repo: repo, Result: res})
+	}
+	for _, e := range failed {
+		events(e)
+	}
+	if len(failed) == 0 {
+		done := SyncEvent{Type: "done"}
+		if len(errs) > 0 {
+			done.Code = "busy"
+		}
+		events(done)
+	}
+	return errors.Join(errs...)
+}
+
+func parseWait(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("%w: wait is a duration: %v", syscall.EINVAL, err)
+	}
+	return d, nil
+}
+
+func syncError(repo string, err error) SyncEvent {
+	e := SyncEvent{Type: "error", Repo: repo, Code: "failed", Error: err.Error()}
+	var conflict *commit.ConflictError
+	switch {
+	case errors.As(err, &conflict):
+		e.Code, e.Paths = "conflict", conflict.Paths
+	case errors.Is(err, remote.ErrConflict):
+		e.Code = "conflict"
+	case errors.Is(err, commit.ErrHeld):
+		e.Code = "held"
+	}
+	return e
+}
+
+// toSync are the worktrees that a request means. Of those that it does not
+// name, only what has something staged.
+func (m *mount) toSync(ctx context.Context, req SyncRequest) ([]*commit.Worktree, error) {
+	if req.Repo != "" {
+		repo, _, err := remote.ParseRepo(req.Repo)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", syscall.EINVAL, err)
+		}
+		w, err := m.store.Worktree(ctx, repo)
+		if err != nil {
+			return nil, err
+		}
+		m.watch(w)
+		return []*commit.Worktree{w}, nil
+	}
+	prefix := ""
+	if !req.All {
+		rel, err := m.relative(req.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s is not in %s", err, req.Path, m.dir)
+		}
+		pl, err := m.locate(ctx, rel)
+		if err != nil {
+			return nil, err
+		}
+		if pl.work != nil {
+			return []*commit.Worktree{pl.work}, nil
+		}
+		prefix = pl.prefix
+	}
+	return m.dirty(ctx, prefix)
+}
+
+// dirty are the worktrees with staged work whose path begins with prefix, also
+// those left by an earlier mount that nobody has used since.
+func (m *mount) dirty(ctx context.Context, prefix string) ([]*commit.Worktree, error) {
+	var out []*commit.Worktree
+	for _, w := range m.worktrees() {
+		if w.Dirty() && strings.HasPrefix(w.Repo().Path(), prefix) {
+			out = append(out, w)
+		}
+	}
+	for _, repo := range m.leftovers() {
+		if !strings.HasPrefix(repo.Path(), prefix) {
+			continue
+		}
+		w, err := m.leftover(ctx, repo)
+		if err != nil {
+			// Another mount has it, or it can't be read: not ours to commit now.
+			m.log.Info("staged work left alone", "repo", repo.String(), "err", err)
+			continue
+		}
+		if w.Dirty() && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out, nil
 }

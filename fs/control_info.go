@@ -1,0 +1,78 @@
+package fs
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// answerInfo answers .hubfs/info.
+func (m *mount) answerInfo(ctx context.Context, request []byte, say func(any)) error {
+	var req InfoRequest
+	if err := json.Unmarshal(request, &req); err != nil {
+		say(Info{Error: "the request is not JSON: " + err.Error()})
+		return nil
+	}
+	info, err := m.info(ctx, req.Path)
+	if err != nil {
+		info.Error = err.Error()
+	}
+	say(info)
+	return nil
+}
+
+// info tells what is known of a path. It reads nothing of a file.
+func (m *mount) info(ctx context.Context, p string) (Info, error) {
+	info := Info{Path: p}
+	rel, err := m.relative(p)
+	if err != nil {
+		return info, err
+	}
+	pl, err := m.locate(ctx, rel)
+	if err != nil {
+		return info, err
+	}
+	info.Kind = pl.kind
+	if pl.work == nil {
+		return info, nil
+	}
+	repo := pl.work.Repo()
+	info.Repo, info.Revision, info.Commit = repo.Path(), repo.Branch(), pl.work.BaseCommit()
+	switch n := pl.node; {
+	case n.Dir != nil:
+		return info, nil
+	case n.File != nil:
+		fi, err := n.File.Stat()
+		if err != nil {
+			return info, err
+		}
+		info.Staged, info.Size, info.Cached, info.Whole = true, fi.Size(), fi.Size(), true
+		info.Busy = slices.Contains(pl.work.Status(ctx).Busy, pl.path)
+		info.Passthrough = m.backings.state()
+		return info, nil
+	default:
+		return m.blobInfo(ctx, pl, n.Entry, info)
+	}
+}
+
+func (m *mount) blobInfo(ctx context.Context, pl place, e remote.Entry, info Info) (Info, error) {
+	info.Blob, info.Size = e.Blob.ID, e.Size
+	blob, err := pl.work.Blob(ctx, e)
+	if err != nil {
+		return info, err
+	}
+	defer blob.Close()
+	_, info.Whole = blob.File()
+	if b, ok := any(blob).(interface{ Cached() int64 }); ok {
+		info.Cached = b.Cached()
+	} else if info.Whole {
+		info.Cached = info.Size
+	}
+	info.Passthrough = m.backings.state()
+	if info.Passthrough == "yes" && !info.Whole {
+		info.Passthrough = "not before all of it is cached"
+	}
+	return info, nil
+}

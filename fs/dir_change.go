@@ -1,0 +1,237 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	iofs "io/fs"
+	"syscall"
+	"time"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/hubfs/hubfs/commit"
+	"golang.org/x/sys/unix"
+)
+
+// change begins a change of names in the directory: not of the control
+// directory's, which looks like one of them.
+func (d *dirNode) change(ctx context.Context, name string) (*commit.Dir, error) {
+	if d.mountRoot && name == controlName {
+		return nil, syscall.EPERM
+	}
+	return d.bind(ctx)
+}
+
+func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
+	op := d.m.begin(ctx, "create", d.EmbeddedInode(), name)
+	fail := func(err error) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
+		return nil, nil, 0, op.end(err)
+	}
+	dir, err := d.change(op, name)
+	if err != nil {
+		return fail(err)
+	}
+	exclusive := flags&syscall.O_EXCL != 0
+	file, err := dir.Create(op, name, iofs.FileMode(mode&0o777), exclusive)
+	if errors.Is(err, iofs.ErrExist) && !exclusive {
+		err = syscall.ESTALE // the kernel did not know; it looks again and opens it
+	}
+	if err != nil {
+		return fail(err)
+	}
+	d.touch()
+	ino, _ := d.names.get(name, file, 0)
+	n := &stagedNode{m: d.m, ino: ino, file: file}
+	h, fuseFlags, err := n.open(flags &^ syscall.O_TRUNC)
+	if err != nil {
+		return fail(err)
+	}
+	if flags&(syscall.O_SYNC|syscall.O_DSYNC) != 0 {
+		// Writes by passthrough send no FSYNC: what makes the name durable has
+		// to be done now.
+		err = dir.Sync(op)
+	}
+	if err == nil {
+		err = n.attr(&out.Attr)
+	}
+	if err != nil {
+		h.Release(op)
+		return fail(err)
+	}
+	out.SetAttrTimeout(stagedAttrs)
+	out.SetEntryTimeout(pinned)
+	in := d.NewInode(op, n, fusefs.StableAttr{Mode: syscall.S_IFREG, Ino: ino})
+	return in, h, fuseFlags, op.end(nil)
+}
+
+// Mknod makes regular files, as mknod(2) can. There is nothing else on the Hub.
+func (d *dirNode) Mknod(ctx context.Context, name string, mode, dev uint32, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	op := d.m.begin(ctx, "mknod", d.EmbeddedInode(), name)
+	if t := mode & syscall.S_IFMT; t != syscall.S_IFREG && t != 0 {
+		return nil, op.end(syscall.EPERM)
+	}
+	dir, err := d.change(op, name)
+	if err != nil {
+		return nil, op.end(err)
+	}
+	file, err := dir.Create(op, name, iofs.FileMode(mode&0o777), true)
+	if err != nil {
+		return nil, op.end(err)
+	}
+	d.touch()
+	in, err := d.stagedChild(name, file, out)
+	return in, op.end(err)
+}
+
+func (d *dirNode) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	op := d.m.begin(ctx, "mkdir", d.EmbeddedInode(), name)
+	dir, err := d.change(op, name)
+	if err != nil {
+		return nil, op.end(err)
+	}
+	perm := iofs.FileMode(mode & 0o777)
+	made, err := dir.Mkdir(op, name, perm)
+	if err != nil {
+		return nil, op.end(err)
+	}
+	d.touch()
+	in, err := d.child(name, commit.Node{Dir: made, Attr: commit.Attr{Mode: perm, Mtime: time.Now()}}, out)
+	return in, op.end(err)
+}
+
+func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
+	op := d.m.begin(ctx, "unlink", d.EmbeddedInode(), name)
+	dir, err := d.change(op, name)
+	if err == nil {
+		err = dir.Unlink(op, name)
+	}
+	if err == nil {
+		d.names.remove(name)
+		d.touch()
+	}
+	return op.end(err)
+}
+
+func (d *dirNode) Rmdir(ctx context.Context, name string) syscall.Errno {
+	op := d.m.begin(ctx, "rmdir", d.EmbeddedInode(), name)
+	dir, err := d.change(op, name)
+	if err == nil {
+		err = dir.Rmdir(op, name)
+	}
+	if err == nil {
+		d.m.forgetDir(d.GetChild(name))
+		d.names.remove(name)
+		d.touch()
+	}
+	return op.end(err)
+}
+
+func (d *dirNode) Rename(ctx context.Context, name string, newParent fusefs.InodeEmbedder, newName string, flags uint32) syscall.Errno {
+	op := d.m.begin(ctx, "rename", d.EmbeddedInode(), name)
+	return op.end(d.rename(op, name, newParent, newName, flags))
+}
+
+func (d *dirNode) rename(ctx context.Context, name string, newParent fusefs.InodeEmbedder, newName string, flags uint32) error {
+	dir, err := d.change(ctx, name)
+	if err != nil {
+		return err
+	}
+	to, ok := newParent.(*dirNode)
+	if !ok {
+		return syscall.EXDEV // out of the repo: mv copies
+	}
+	toDir, err := to.change(ctx, newName)
+	if err != nil {
+		return err
+	}
+	if dir.Worktree() != toDir.Worktree() {
+		return syscall.EXDEV
+	}
+	if err := dir.Rename(ctx, name, toDir, newName, uint(flags)); err != nil {
+		return err
+	}
+	exchange := flags&unix.RENAME_EXCHANGE != 0
+	if !exchange {
+		d.m.forgetDir(to.GetChild(newName)) // a directory that was replaced
+	}
+	d.names.move(name, &to.names, newName, exchange)
+	d.touch()
+	to.touch()
+	if n, ok := operations(d.GetChild(name)).(*stagedNode); ok && n.syncing.Load() > 0 {
+		return toDir.Sync(ctx) // as for create
+	}
+	return nil
+}
+
+func operations(in *fusefs.Inode) fusefs.InodeEmbedder {
+	if in == nil {
+		return nil
+	}
+	return in.Operations()
+}
+
+// Symlink is refused: links are not committed.
+func (d *dirNode) Symlink(ctx context.Context, target, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	return nil, d.m.begin(ctx, "symlink", d.EmbeddedInode(), name).end(syscall.EPERM)
+}
+
+// Link is refused: Git knows no hard links.
+func (d *dirNode) Link(ctx context.Context, target fusefs.InodeEmbedder, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+	return nil, d.m.begin(ctx, "link", d.EmbeddedInode(), name).end(syscall.EPERM)
+}
+
+// edit makes a staged file of what a node under name is bound to, which same
+// recognises, and returns the error that sends the kernel to it: ESTALE. It
+// also does so if the name means something else by now.
+func (d *dirNode) edit(ctx context.Context, name string, truncate bool, same func(commit.Node) bool) error {
+	dir, err := d.change(ctx, name)
+	if err != nil {
+		return err
+	}
+	n, err := dir.Lookup(ctx, name)
+	switch {
+	case errors.Is(err, iofs.ErrNotExist), err == nil && !same(n):
+		return syscall.ESTALE
+	case err != nil:
+		return err
+	}
+	d.gen.Add(1) // before and after: a listing that is being read must not bring the old meaning back
+	_, err = dir.Edit(ctx, name, truncate)
+	d.gen.Add(1)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	if d.edited == nil {
+		d.edited = map[string]bool{}
+	}
+	d.edited[name] = true
+	d.mu.Unlock()
+	// The kernel walks the path again at once, unless there is none: a reopen
+	// through /proc/self/fd. Then it has to be told that the name means another
+	// file. Not in any case, since that makes open files look deleted.
+	d.m.notifier.add(notice{dir: d.EmbeddedInode(), name: name, due: time.Now().Add(editGrace), when: func() bool { return d.looked(name) }})
+	return syscall.ESTALE
+}
+
+const editGrace = time.Second
+
+// looked notes that the kernel asked for a name, and reports whether an Edit
+// waited for that.
+func (d *dirNode) looked(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	was := d.edited[name]
+	delete(d.edited, name)
+	return was
+}
+
+// editNode is edit for a node under the name that it has now.
+func editNode(ctx context.Context, in *fusefs.Inode, truncate bool, same func(commit.Node) bool) error {
+	name, parent := in.Parent()
+	d, ok := operations(parent).(*dirNode)
+	if !ok {
+		return syscall.ESTALE // unlinked
+	}
+	return d.edit(ctx, name, truncate, same)
+}

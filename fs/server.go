@@ -1,0 +1,53 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// A Server is one mount while it is served.
+type Server struct {
+	m    *mount
+	fuse *fuse.Server
+	gone chan struct{} // closed when everything has ended
+}
+
+func (s *Server) serve() {
+	defer close(s.gone)
+	s.fuse.Serve()
+	s.m.control.close()
+	s.m.notifier.close()
+}
+
+// Wait returns when the mount is gone and everything that served it has ended.
+func (s *Server) Wait() { <-s.gone }
+
+// Unmount takes the mount away and waits for its end. It fails with EBUSY
+// while something is open in it.
+func (s *Server) Unmount() error {
+	select {
+	case <-s.gone:
+		return nil
+	default:
+	}
+	err := unix.Unmount(s.m.dir, unix.UMOUNT_NOFOLLOW)
+	if errors.Is(err, syscall.EPERM) {
+		err = s.fuse.Unmount() // fusermount3
+	}
+	if err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: not mounted any more
+		return err
+	}
+	<-s.gone
+	return nil
+}
+
+// KeepStaged reports whether nothing is to be committed at the end: the unmount
+// was asked for by a request with Force, or the mount is one with NoCommit.
+func (s *Server) KeepStaged() bool { return s.m.opts.NoCommit || s.m.keepStaged.Load() }
+
+// Status is what .hubfs/status says.
+func (s *Server) Status() Status { return s.m.status(context.Background()) }

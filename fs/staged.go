@@ -1,0 +1,168 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/hubfs/hubfs/commit"
+)
+
+// A stagedNode is one staged file for life.
+type stagedNode struct {
+	fusefs.Inode
+	m       *mount
+	ino     uint64
+	file    *commit.File
+	io      ioMode
+	syncing atomic.Int32 // open handles with O_SYNC or O_DSYNC
+}
+
+var (
+	_ = (fusefs.NodeOpener)((*stagedNode)(nil))
+	_ = (fusefs.NodeGetattrer)((*stagedNode)(nil))
+	_ = (fusefs.NodeSetattrer)((*stagedNode)(nil))
+	_ = (fusefs.NodeStatfser)((*stagedNode)(nil))
+	_ = (fusefs.NodeFsyncer)((*stagedNode)(nil))
+)
+
+func (n *stagedNode) same(c commit.Node) bool { return c.File == n.file }
+
+// attr asks the file itself: what is written by passthrough or through a map is
+// not seen here.
+func (n *stagedNode) attr(out *fuse.Attr) error {
+	fi, err := n.file.Stat()
+	if err != nil {
+		return err
+	}
+	mtime := fi.ModTime()
+	n.m.attr(out, syscall.S_IFREG|uint32(fi.Mode().Perm()), fi.Size(), mtime)
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		atime, ctime := time.Unix(st.Atim.Unix()), time.Unix(st.Ctim.Unix())
+		out.SetTimes(&atime, &mtime, &ctime)
+		out.Blocks = uint64(st.Blocks)
+	}
+	return nil
+}
+
+func (n *stagedNode) Getattr(ctx context.Context, f fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	op := n.m.begin(ctx, "getattr", n.EmbeddedInode(), "")
+	err := n.attr(&out.Attr)
+	setNlink(n.EmbeddedInode(), &out.Attr)
+	out.SetTimeout(stagedAttrs)
+	return op.end(err)
+}
+
+func (n *stagedNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	op := n.m.begin(ctx, "setattr", n.EmbeddedInode(), "")
+	if err := n.setattr(op, in); err != nil {
+		return op.end(err)
+	}
+	err := n.attr(&out.Attr)
+	setNlink(n.EmbeddedInode(), &out.Attr)
+	out.SetTimeout(stagedAttrs)
+	return op.end(err)
+}
+
+func (n *stagedNode) setattr(ctx context.Context, in *fuse.SetAttrIn) error {
+	if err := n.m.owner(in); err != nil {
+		return err
+	}
+	if size, ok := in.GetSize(); ok {
+		err := n.file.Truncate(int64(size))
+		if errors.Is(err, commit.ErrFrozen) {
+			return editNode(ctx, n.EmbeddedInode(), size == 0, n.same)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if mode, ok := in.GetMode(); ok {
+		if err := n.file.Chmod(os.FileMode(mode & 0o777)); err != nil {
+			return err
+		}
+	}
+	atime, hasA := in.GetATime()
+	mtime, hasM := in.GetMTime()
+	if hasA || hasM {
+		return n.file.Chtimes(atime, mtime) // the zero time leaves one as it is
+	}
+	return nil
+}
+
+func (n *stagedNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	return n.m.statfs(ctx, out)
+}
+
+// Fsync makes the bytes and the name durable.
+func (n *stagedNode) Fsync(ctx context.Context, f fusefs.FileHandle, flags uint32) syscall.Errno {
+	op := n.m.begin(ctx, "fsync", n.EmbeddedInode(), "")
+	return op.end(n.file.Sync(op))
+}
+
+func (n *stagedNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
+	op := n.m.begin(ctx, "open", n.EmbeddedInode(), "")
+	h, fuseFlags, err := n.open(flags)
+	if errors.Is(err, commit.ErrFrozen) {
+		err = editNode(op, n.EmbeddedInode(), flags&syscall.O_TRUNC != 0, n.same)
+	} else if err == nil && h.sync {
+		// As in create: nothing else makes the name durable.
+		if err = n.file.Sync(op); err != nil {
+			h.Release(op)
+		}
+	}
+	if err != nil {
+		return nil, 0, op.end(err)
+	}
+	return h, fuseFlags, op.end(nil)
+}
+
+// open makes a handle. One for writing keeps its descriptor until its release,
+// also with passthrough: it is what a commit sees, that looks whether the file
+// is busy, between this answer and the kernel's own open of the file.
+func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
+	write := flags&syscall.O_ACCMODE != syscall.O_RDONLY
+	access := os.O_RDONLY
+	if write {
+		access = os.O_RDWR // also where it is O_WRONLY: the kernel reads pages that are written in part
+	}
+	f, err := n.file.Open(access)
+	if err != nil {
+		return nil, 0, err
+	}
+	if flags&syscall.O_TRUNC != 0 {
+		if err := n.file.Truncate(0); err != nil {
+			f.Close()
+			return nil, 0, err
+		}
+	}
+	h := &stagedHandle{n: n, f: f, sync: write && flags&(syscall.O_SYNC|syscall.O_DSYNC) != 0}
+	if h.sync {
+		n.syncing.Add(1)
+	}
+	h.passthrough = n.io.enter(&n.m.backings, n.ino, n.backing)
+	var fuseFlags uint32
+	if h.passthrough {
+		fuseFlags |= fuse.FOPEN_PASSTHROUGH
+	}
+	if !write {
+		fuseFlags |= fuse.FOPEN_NOFLUSH
+	}
+	return h, fuseFlags, nil
+}
+
+// backing is a read-only descriptor to register. The kernel opens the file anew
+// with each caller's own flags, so writers work, and the registered one is no
+// writer that a commit would find.
+func (n *stagedNode) backing() (*os.File, func()) {
+	f, err := n.file.Open(os.O_RDONLY)
+	if err != nil {
+		return nil, nil
+	}
+	return f, func() { f.Close() }
+}
