@@ -98,14 +98,11 @@ func (d *Dir) put(name string, k *kid) {
 	d.touch()
 }
 
-// vacate makes the name mean nothing. The directory is then there in its own
-// right: it does not vanish because it is empty, before or after a commit.
+// vacate makes the name mean nothing, also if a commit that is under way puts
+// something there. The directory is then there in its own right: it does not
+// vanish because it is empty, before or after a commit.
 func (d *Dir) vacate(name string) {
-	if d.based {
-		d.kids[name] = &kid{gen: d.w.gen}
-	} else {
-		delete(d.kids, name)
-	}
+	d.kids[name] = &kid{gen: d.w.gen}
 	for p := d; p.parent != nil; p = p.parent {
 		if k := p.parent.kids[p.name]; k.through != nil {
 			p.parent.kids[p.name] = &kid{dir: k.dir, gen: k.gen}

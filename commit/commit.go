@@ -146,6 +146,7 @@ func (c *committing) run(ctx context.Context) (res Result, err error) {
 			c.p.thaw()
 		}
 		w.setBusy(c.p)
+		w.planned()
 	}()
 	if err := c.compare(ctx); err != nil {
 		return res, err

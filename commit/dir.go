@@ -143,6 +143,16 @@ func (d *Dir) bare() bool {
 	return true
 }
 
+// hollow reports whether no name of the overlay means anything.
+func (d *Dir) hollow() bool {
+	for _, k := range d.kids {
+		if !k.gone() {
+			return false
+		}
+	}
+	return true
+}
+
 // natural reports whether the directory shows what the base has at its place.
 func (d *Dir) natural() bool { return d.based && d.origin == d.path() }
 

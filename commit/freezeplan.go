@@ -7,17 +7,23 @@ import (
 
 // plan takes everything staged up to now, freezes what can be frozen and
 // waits for the rest up to wait. The plan's files are frozen until thaw.
-func (w *Worktree) plan(ctx context.Context, wait time.Duration) (*plan, error) {
+func (w *Worktree) plan(ctx context.Context, wait time.Duration) (p *plan, err error) {
 	w.mu.Lock()
 	if err := w.st.journal.append(record{Op: opPlan}); err != nil {
 		w.mu.Unlock()
 		return nil, err
 	}
 	w.setMark()
-	p := &plan{mark: w.mark, base: w.base, parent: w.baseCommit()}
+	w.planning = true
+	p = &plan{mark: w.mark, base: w.base, parent: w.baseCommit()}
 	root := w.root.shoot("")
 	w.mu.Unlock()
 
+	defer func() {
+		if err != nil {
+			w.planned()
+		}
+	}()
 	x, err := diff(ctx, p.base, root)
 	if err != nil {
 		return nil, err
@@ -48,6 +54,13 @@ func (w *Worktree) plan(ctx context.Context, wait time.Duration) (*plan, error) 
 	}
 	p.sort()
 	return p, nil
+}
+
+// planned ends what plan began.
+func (w *Worktree) planned() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.planning = false
 }
 
 // freeze takes items whose files nothing can write, and gives the others.

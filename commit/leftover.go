@@ -177,7 +177,7 @@ func (s *Store) RemoveNew(repo remote.Repo) error {
 	switch {
 	case !w.isNew || len(w.pending) > 0:
 		err = errNotNew("remove", repo)
-	case len(w.root.kids) > 0:
+	case !w.root.hollow():
 		err = fmt.Errorf("remove %s: %w", repo, syscall.ENOTEMPTY)
 	}
 	if err != nil {

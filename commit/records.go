@@ -21,7 +21,7 @@ func (d *Dir) records(rs []record, at string) []record {
 				rs = append(rs, k.dir.record(p))
 			}
 			rs = k.dir.records(rs, p)
-		default:
+		case d.based:
 			rs = append(rs, record{Op: opDel, P: p})
 		}
 	}

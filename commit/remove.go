@@ -32,9 +32,14 @@ func (d *Dir) Unlink(ctx context.Context, name string) error {
 	return nil
 }
 
-// uncover takes away a cover that covers nothing, once a name is gone.
+// uncover takes away a cover that covers nothing, once a name is gone. While a
+// commit is under way it stays: what the plan has there must not come back.
 func (s *slot) uncover() {
-	if k := s.d.kids[s.name]; k != nil && k.gone() && !s.has && s.d.w.base == s.base && s.d.origin == s.origin {
+	w := s.d.w
+	if w.planning || len(w.pending) > 0 {
+		return
+	}
+	if k := s.d.kids[s.name]; k != nil && k.gone() && !s.has && w.base == s.base && s.d.origin == s.origin {
 		delete(s.d.kids, s.name)
 	}
 }

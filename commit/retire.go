@@ -201,7 +201,7 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	// Without the record the next process finds the commit by its intent.
 	noted := w.st.journal.append(rs...)
 	others := w.pending
-	w.pending = nil
+	w.pending, w.planning = nil, false
 	w.adopting = adopting
 	p.leaveOut(late)
 	changes := w.retire(p, base)
