@@ -72,6 +72,20 @@ func (h *Blob) File() (f *os.File, whole bool) {
 	return f, f != nil
 }
 
+// Cached returns how many bytes of the blob are on disk.
+func (h *Blob) Cached() int64 {
+	b := h.b
+	if b.whole.Load() != nil {
+		return b.size
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if d := b.disk.Load(); d != nil {
+		return min(b.size, (b.blocks-d.missing)*blockSize)
+	}
+	return 0
+}
+
 // Close gives the blob up. What is being fetched and nobody else wants ends
 // soon; what has come stays on disk. Closing again does nothing.
 func (h *Blob) Close() error {

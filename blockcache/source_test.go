@@ -198,3 +198,17 @@ func isWhole(t testing.TB, b *Blob, want []byte) {
 		t.Fatalf("whole blob: %v %v", fi, err)
 	}
 }
+
+// gated tells asked that a call has come, and holds it until gate or its end.
+func gated(asked chan<- struct{}, gate <-chan struct{}) func(context.Context, int, int64, int64) (io.Reader, error) {
+	var once sync.Once
+	return func(ctx context.Context, _ int, _, _ int64) (io.Reader, error) {
+		once.Do(func() { close(asked) })
+		select {
+		case <-gate:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

@@ -47,6 +47,9 @@ func (b *blob) startCheck() {
 func (b *blob) settleCheck(k *check, err error) {
 	b.mu.Lock()
 	b.check = nil
+	if err == nil && b.whole.Load() == nil {
+		b.startCheck() // blocks it found damaged may have come again since
+	}
 	b.mu.Unlock()
 	k.err = err
 	close(k.done)
@@ -79,7 +82,8 @@ func (b *blob) verify(d *partial) error {
 		return nil
 	case len(bad) > 0:
 		for _, i := range bad {
-			if b.lose(d, i, 1, nil) > 0 {
+			// A reader may have found it before, and it has come again.
+			if !d.check(i) && b.lose(d, i, 1, nil) > 0 {
 				c.count.repaired.Add(1)
 			}
 		}
