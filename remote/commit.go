@@ -62,7 +62,10 @@ func (c *Client) commit(ctx context.Context, repo Repo, req CommitRequest) (Comm
 		URL string `json:"commitUrl"`
 		PR  string `json:"pullRequestUrl"`
 	}
-	if err := c.decode(res, &out, maxJSON); err != nil {
+	err = decode(res, &out, maxJSON)
+	drain(res.Body)
+	if err != nil {
+		err = c.badAnswer(res, err)
 		return CommitResult{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	}
 	if !IsCommit(out.OID) {

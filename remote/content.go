@@ -103,10 +103,10 @@ func (k *Content) open(ctx context.Context, off, n int64) (io.ReadCloser, error)
 			}
 			return nil, err
 		}
-		if r == nil || !sameOrigin(res.Request.URL, k.c.endpoint) {
+		if res.StatusCode >= 400 && (r == nil || !sameOrigin(res.Request.URL, k.c.endpoint)) {
+			k.forget(at)
 			switch res.StatusCode {
 			case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-				k.forget(at)
 				if !fresh {
 					fresh = true
 					drain(res.Body)

@@ -56,19 +56,19 @@ func (c *Client) lfsBatch(ctx context.Context, repo Repo, files []LFSFile) (map[
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.send(ctx, call{
+	var res *http.Response
+	var out struct {
+		Objects []lfsObject `json:"objects"`
+	}
+	err = c.exchange(ctx, call{
 		method: http.MethodPost, path: "/" + repo.Type.webPrefix() + repo.ID + ".git/info/lfs/objects/batch",
 		body: body, size: size, ctype: lfsType, accept: lfsType,
 		policy: policy{repeat: repeatAlways, budget: c.patience()},
+	}, func(r *http.Response) error {
+		res = r
+		return decode(r, &out, maxPage)
 	})
 	if err != nil {
-		return nil, err
-	}
-	var out struct {
-		Transfer string      `json:"transfer"`
-		Objects  []lfsObject `json:"objects"`
-	}
-	if err := c.decode(res, &out, maxPage); err != nil {
 		return nil, err
 	}
 	plan := map[string]lfsObject{}

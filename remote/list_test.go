@@ -143,7 +143,7 @@ func TestHostileLists(t *testing.T) {
 		"endless": func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, `[`)
 			for r.Context().Err() == nil {
-				if _, err := fmt.Fprint(w, strings.Repeat(`{"id":"a/b"},`, 10_000)); err != nil {
+				if _, err := fmt.Fprint(w, strings.Repeat(`{"id":"a/b","tag":"`+strings.Repeat("x", 10_000)+`"},`, 10)); err != nil {
 					return
 				}
 			}
@@ -171,6 +171,35 @@ func TestHostileLists(t *testing.T) {
 				t.Errorf("%d requests", c.Requests())
 			}
 		})
+	}
+}
+
+// An answer that breaks off is asked for again, and nothing counts twice.
+func TestCutAnswers(t *testing.T) {
+	hub := newHub(t, hubtest.Options{})
+	hub.Repo("acme/m").Commit("main", "x", many(50))
+	c := newClient(t, hub.URL(), aliceToken)
+	var n atomic.Int32
+	hub.Fault(func(r *http.Request) *hubtest.Fault {
+		if n.Add(1)%2 == 1 {
+			return &hubtest.Fault{CutAfter: 100}
+		}
+		return nil
+	})
+	s := snapshot(t, c, model("acme/m"))
+	if all, err := s.Walk(t.Context()); err != nil || len(all) != 56 || s.Hidden() != 0 {
+		t.Errorf("%d entries, %d hidden, %v", len(all), s.Hidden(), err)
+	}
+	if _, err := c.Preupload(t.Context(), model("acme/m"), []remote.PreuploadFile{{Path: strings.Repeat("x", 100), Size: 1}}); err != nil {
+		t.Error(err)
+	}
+	if n.Load() != 6 {
+		t.Errorf("%d requests, want 6", n.Load())
+	}
+	// One that always breaks off ends in an error.
+	hub.Fault(func(r *http.Request) *hubtest.Fault { return &hubtest.Fault{CutAfter: 100} })
+	if _, err := c.Refs(t.Context(), model("acme/m")); err == nil {
+		t.Error("no error")
 	}
 }
 

@@ -18,14 +18,20 @@ func (c *Client) pages(ctx context.Context, path string, each func(json.RawMessa
 	seen := map[string]bool{}
 	for page := 1; ; page++ {
 		seen[path] = true
-		res, err := c.send(ctx, call{method: http.MethodGet, path: path, accept: "application/json"})
+		var res *http.Response
+		var items []json.RawMessage
+		err := c.exchange(ctx, call{method: http.MethodGet, path: path, accept: "application/json"}, func(r *http.Response) (err error) {
+			res = r
+			items, err = readItems(r)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		err = c.items(res, each)
-		drain(res.Body)
-		if err != nil {
-			return err
+		for _, item := range items {
+			if err := each(item); err != nil {
+				return c.badAnswer(res, err)
+			}
 		}
 		next := nextLink(res.Header.Values("Link"))
 		if !end(next == "") || next == "" {
@@ -48,8 +54,8 @@ func (c *Client) pages(ctx context.Context, path string, each func(json.RawMessa
 	}
 }
 
-// items reads a JSON array item by item.
-func (c *Client) items(res *http.Response, each func(json.RawMessage) error) error {
+// readItems reads a JSON array.
+func readItems(res *http.Response) (items []json.RawMessage, err error) {
 	d := json.NewDecoder(&bounded{r: res.Body, left: maxPage})
 	t, err := d.Token()
 	if err == nil && t != json.Delim('[') {
@@ -58,16 +64,13 @@ func (c *Client) items(res *http.Response, each func(json.RawMessage) error) err
 	for err == nil && d.More() {
 		var item json.RawMessage
 		if err = d.Decode(&item); err == nil {
-			err = each(item)
+			items = append(items, item)
 		}
 	}
 	if err == nil {
 		_, err = d.Token() // the closing bracket: without it the page was cut
 	}
-	if err != nil {
-		return c.badAnswer(res, err)
-	}
-	return nil
+	return items, err
 }
 
 // nextLink finds the target of rel="next" in Link headers. A target may hold

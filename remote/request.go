@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -76,13 +77,45 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 	return res, nil
 }
 
-// getJSON reads an answer of at most limit bytes into v.
-func (c *Client) getJSON(ctx context.Context, path string, v any, limit int64) (*http.Response, error) {
-	res, err := c.send(ctx, call{method: http.MethodGet, path: path, accept: "application/json"})
-	if err != nil {
-		return nil, err
+// exchange sends a request and reads its answer. An answer that breaks off is
+// asked for again if the request may be repeated; read starts anew then, and
+// keeps nothing of the broken one.
+func (c *Client) exchange(ctx context.Context, k call, read func(*http.Response) error) error {
+	for try := 1; ; try++ {
+		res, err := c.send(ctx, k)
+		if err != nil {
+			return err
+		}
+		err = read(res)
+		drain(res.Body)
+		if err == nil {
+			return nil
+		}
+		err = c.badAnswer(res, err)
+		repeatable := k.method == http.MethodGet || k.policy.repeat == repeatAlways
+		if !repeatable || !brokenOff(err) || try >= maxDialTries || ctx.Err() != nil {
+			return err
+		}
+		if sleep(ctx, c.timeouts.Backoff) != nil {
+			return err
+		}
 	}
-	return res, c.decode(res, v, limit)
+}
+
+// brokenOff reports whether an answer ended before its end.
+func brokenOff(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op)
+}
+
+// getJSON reads an answer of at most limit bytes into v.
+func (c *Client) getJSON(ctx context.Context, path string, v any, limit int64) (res *http.Response, err error) {
+	k := call{method: http.MethodGet, path: path, accept: "application/json"}
+	err = c.exchange(ctx, k, func(r *http.Response) error {
+		res = r
+		return decode(r, v, limit)
+	})
+	return res, err
 }
 
 // postJSON sends in and reads the answer into out.
@@ -91,24 +124,16 @@ func (c *Client) postJSON(ctx context.Context, path string, p policy, in, out an
 	if err != nil {
 		return err
 	}
-	res, err := c.send(ctx, call{
+	k := call{
 		method: http.MethodPost, path: path, body: body, size: size,
 		ctype: "application/json", accept: "application/json", policy: p,
-	})
-	if err != nil {
-		return err
 	}
-	return c.decode(res, out, limit)
+	return c.exchange(ctx, k, func(r *http.Response) error { return decode(r, out, limit) })
 }
 
-// decode reads and closes a JSON body.
-func (c *Client) decode(res *http.Response, v any, limit int64) error {
-	defer drain(res.Body)
-	body := &bounded{r: res.Body, left: limit}
-	if err := json.NewDecoder(body).Decode(v); err != nil {
-		return c.badAnswer(res, err)
-	}
-	return nil
+// decode reads a JSON body.
+func decode(res *http.Response, v any, limit int64) error {
+	return json.NewDecoder(&bounded{r: res.Body, left: limit}).Decode(v)
 }
 
 // badAnswer is an error about a successful answer that cannot be read.
@@ -239,8 +264,8 @@ func (c *Client) netError(req *http.Request, err error) error {
 }
 
 // hubURL brings a URL that the server has sent onto the configured endpoint,
-// where it names the public Hub or the endpoint's own host with another scheme
-// or port (a proxy that does not know how it is reached).
+// where it names the public Hub, or the endpoint's own host without TLS (a proxy
+// that does not know how it is reached).
 func (c *Client) hubURL(s string) (*url.URL, error) {
 	for _, pub := range []string{DefaultEndpoint, stagingEndpoint} {
 		if rest, ok := strings.CutPrefix(s, pub+"/"); ok {
@@ -250,6 +275,9 @@ func (c *Client) hubURL(s string) (*url.URL, error) {
 	u, err := c.endpoint.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil {
 		return nil, fmt.Errorf("the server sent something that is no URL")
+	}
+	if u.Scheme == "http" && c.endpoint.Scheme == "https" && strings.EqualFold(u.Hostname(), c.endpoint.Hostname()) {
+		u.Scheme, u.Host = c.endpoint.Scheme, c.endpoint.Host
 	}
 	return u, nil
 }

@@ -13,13 +13,14 @@ func (c *Client) WhoAmI(ctx context.Context) (User, error) {
 	if c.Anonymous() {
 		return User{}, &Error{Status: 401, Method: "GET", URL: c.base + "/api/whoami-v2", Message: "no token is set"}
 	}
-	c.mu.Lock()
-	user := c.user
-	c.mu.Unlock()
-	if user != nil {
-		return *user, nil
+	if user, ok := c.knownUser(); ok {
+		return user, nil
 	}
 	return shared(ctx, c, "whoami", func(ctx context.Context) (User, error) {
+		// Somebody may have asked between the miss and this flight.
+		if user, ok := c.knownUser(); ok {
+			return user, nil
+		}
 		var w struct {
 			Name string `json:"name"`
 			Orgs []struct {
@@ -54,6 +55,15 @@ func (c *Client) WhoAmI(ctx context.Context) (User, error) {
 		c.mu.Unlock()
 		return u, nil
 	})
+}
+
+func (c *Client) knownUser() (User, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.user == nil {
+		return User{}, false
+	}
+	return *c.user, true
 }
 
 // badToken makes a 401 of whoami what it always is there.
