@@ -3,6 +3,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"io/fs"
 	"os"
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 		child()
 		return
 	}
+	flag.Set("rapid.checks", "40")
 	goleak.VerifyTestMain(m)
 }
 

@@ -99,3 +99,13 @@ func (p *plan) intent() record {
 	}
 	return r
 }
+
+// large reports whether the commit has large files that were not there before.
+func (p *plan) large() bool {
+	for _, it := range p.items {
+		if _, ok := it.blob.LFS(); ok && it.file != nil && !it.same {
+			return true
+		}
+	}
+	return false
+}

@@ -206,6 +206,9 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	p.leaveOut(late)
 	changes := w.retire(p, base)
 	changes = append(changes, w.foreignChanges(p.foreign)...)
+	if p.large() {
+		changes = append(changes, Change{Dir: w.root, Name: attributes}) // the Hub may have added lines
+	}
 	w.mu.Unlock()
 
 	if err := w.checkpoint(); err == nil || noted == nil && w.st.journal.sync() == nil {

@@ -98,8 +98,8 @@ func (p *plan) madeBy(ctx context.Context, tree *remote.Snapshot) (bool, error) 
 			continue
 		}
 		e, err := tree.Stat(ctx, it.path)
-		if absent(err) || err == nil && (e.Dir || e.Blob.ID != it.blob.ID) {
-			return false, nil
+		if absent(err) || err == nil && (e.Dir || e.Blob.ID != it.blob.ID && it.path != attributes) {
+			return false, nil // the Hub adds lines to .gitattributes
 		}
 		if err != nil {
 			return false, err

@@ -32,7 +32,7 @@ type Worktree struct {
 	gen       uint64 // of the changes made now; a plan takes all up to one
 	mark      *mark  // the last plan in the journal
 	pending   []*plan
-	planning  bool // a commit is between its mark and its end
+	planning  bool              // a commit is between its mark and its end
 	sources   map[string]source // by blob ID, of content moved by reference
 	dropped   []*File           // without a name since this lock was taken
 	onChange  []func([]Change)
