@@ -22,8 +22,9 @@ import (
 //	HF_HUB_DOWNLOAD_TIMEOUT                    seconds a body may pause
 //	HF_HUB_USER_AGENT_ORIGIN                   added to the user agent
 //
-// Variables that are set but empty count as unset. The error is about a number
-// that is none, or a token file that cannot be read.
+// Variables that are set but empty count as unset. A saved login is used as it
+// is: one that expires is renewed by the tools that made it. The error is about
+// a number that is none, or a token file that cannot be read.
 func FromEnv() (Options, error) {
 	o := Options{
 		Endpoint: strings.TrimRight(os.Getenv("HF_ENDPOINT"), "/"),

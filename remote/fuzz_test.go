@@ -27,7 +27,7 @@ func FuzzTree(f *testing.F) {
 			return
 		}
 		for _, deep := range []bool{true, false} {
-			b := newTreeBuilder("", deep, maxWholeNodes)
+			b := newTreeBuilder("", deep, maxKeptNodes)
 			for _, item := range items {
 				if err := b.add(item); err != nil {
 					t.Fatal(err)

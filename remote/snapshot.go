@@ -256,9 +256,9 @@ func (c *Client) tree(ctx context.Context, s *Snapshot, dir string, deep bool, p
 	if dir != "" {
 		u += "/" + escapePath(dir)
 	}
-	limit, probe := maxNodes, deep && pages == wholePages
-	if probe {
-		limit = maxWholeNodes
+	limit, probe := maxKeptNodes, deep && pages == wholePages
+	if deep && !probe {
+		limit = maxWalkNodes
 	}
 	b, page, cut := newTreeBuilder(dir, deep, limit), 0, false
 	err := c.pages(ctx, fmt.Sprintf("%s?recursive=%t&expand=false", u, deep), b.add, func(last bool) bool {

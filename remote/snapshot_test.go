@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hubfs/hubfs/remote"
@@ -269,5 +272,54 @@ func TestHostileNames(t *testing.T) {
 	}
 	if err := fstest.TestFS(s, "good", "dir/good"); err != nil {
 		t.Error(err)
+	}
+}
+
+// The listing of one directory cannot bring entries of another, however large
+// the tree; and a directory that goes on for ever is an error.
+func TestHostileDirectories(t *testing.T) {
+	const oid = `"oid":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","size":1`
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		next := func(path string) {
+			n, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
+			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?recursive=%s&cursor=%d>; rel="next"`, r.Host, path, r.URL.Query().Get("recursive"), n+1))
+		}
+		_, dir, _ := strings.Cut(r.URL.Path, "/tree/"+strings.Repeat("c", 40))
+		switch {
+		case r.URL.Query().Get("recursive") == "true", dir == "/endless":
+			next(r.URL.Path)
+			fmt.Fprint(w, `[]`)
+		case dir == "/dir":
+			fmt.Fprint(w, `[{"type":"file","path":"dir/f",`+oid+`},{"type":"file","path":"f",`+oid+`},{"type":"file","path":"dir/sub/f",`+oid+`},
+				{"type":"file","path":"dirt",`+oid+`},{"type":"directory","path":"dir"},{"type":"file","path":"dir/../f",`+oid+`}]`)
+		default:
+			fmt.Fprint(w, `[{"type":"directory","path":"dir"},{"type":"directory","path":"endless"}]`)
+		}
+	})
+	snap := newClient(t, s.URL, "").SnapshotAt(model("a/b"), strings.Repeat("c", 40), time.Time{})
+	entries, err := snap.List(t.Context(), "dir")
+	if diff := cmp.Diff([]string{"dir/f"}, paths(entries)); diff != "" || err != nil || snap.Hidden() != 5 {
+		t.Errorf("%d hidden, %v\n%s", snap.Hidden(), err, diff)
+	}
+	if _, err := snap.List(t.Context(), "endless"); err == nil {
+		t.Error("an endless directory has an end")
+	}
+	if entries, err := snap.List(t.Context(), ""); len(entries) != 2 || err != nil {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// A server whose tree does not tell large files: they cannot be read as what
+// the tree says they are, and the error says so; small ones are fine.
+func TestTreeWithoutLFS(t *testing.T) {
+	hub := newHub(t, hubtest.Options{})
+	hub.SetQuirks(hubtest.Quirks{TreeNoLFS: true})
+	hub.Repo("acme/m").Commit("main", "x", map[string]string{"small": "s", "big.bin": pattern(50_000)})
+	s := snapshot(t, newClient(t, hub.URL(), aliceToken), model("acme/m"))
+	if b, err := fs.ReadFile(s, "small"); string(b) != "s" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	if b, err := fs.ReadFile(s, "big.bin"); !errors.Is(err, remote.ErrMismatch) || len(b) != 0 {
+		t.Errorf("%d bytes, %v", len(b), err)
 	}
 }

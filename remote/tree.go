@@ -109,8 +109,8 @@ func (l *listing) cost() int64 {
 }
 
 const (
-	maxWholeNodes = 100_000   // entries and directories of a tree kept whole
-	maxNodes      = 2_000_000 // entries of any listing
+	maxKeptNodes = 100_000   // of a directory, or of a tree kept whole; the Hub allows 10,000 in a directory
+	maxWalkNodes = 2_000_000 // of a tree that is walked once
 )
 
 var errTooMany = errors.New("the listing has too many entries")

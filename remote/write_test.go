@@ -378,3 +378,31 @@ func TestMayWrite(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Connections that were kept alive and have gone do not make a commit's outcome
+// unknown, nor does a server that asks to wait.
+func TestCommitGoesThrough(t *testing.T) {
+	hub := newHub(t, hubtest.Options{})
+	hub.Repo("acme/m")
+	c := newClient(t, hub.URL(), aliceToken)
+	parent := ""
+	for i := range 5 {
+		s := snapshot(t, c, model("acme/m"))
+		if parent != "" && s.Commit() != parent {
+			t.Fatalf("head %s, want %s", s.Commit(), parent)
+		}
+		hub.DropIdle()
+		hub.SetQuirks(hubtest.Quirks{NoRateHeaders: true})
+		hub.Throttle(i % 3)
+		res, err := c.Commit(t.Context(), model("acme/m"), remote.CommitRequest{
+			Summary: "x", Parent: s.Commit(), Files: []remote.InlineFile{{Path: fmt.Sprint(i), Content: []byte("x")}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parent = res.Commit
+	}
+	if n := len(hub.Repo("acme/m").Log("main")); n != 6 {
+		t.Errorf("%d commits", n)
+	}
+}
