@@ -80,6 +80,19 @@ func (w *world) isMounted() bool {
 	return false
 }
 
+// hasEnded checks that a process is no more.
+func (w *world) hasEnded(pid int) {
+	w.t.Helper()
+	p, err := openProcess(pid)
+	if err != nil {
+		return
+	}
+	defer p.Close()
+	if ended, err := p.ended(0); !ended {
+		w.t.Errorf("process %d is still there: %v", pid, err)
+	}
+}
+
 func TestMountSyncUmount(t *testing.T) {
 	w := mounted(t)
 	if n := w.hub.Requests(); n > 2 {
@@ -116,10 +129,7 @@ func TestMountSyncUmount(t *testing.T) {
 	if w.isMounted() {
 		t.Error("still mounted")
 	}
-	if p, err := openProcess(pid); err == nil {
-		p.Close()
-		t.Error("the daemon is still there")
-	}
+	w.hasEnded(pid)
 	w.fails(1, "is not in a hubfs mount", "status", w.mnt)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -84,7 +85,11 @@ func startDaemon(ctx context.Context, l launch, note func(string)) (ready string
 		return "", ctx.Err()
 	}
 	if errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("the daemon ended before the mount was there (%v); see %s%s", ended, l.Log, lastLine(l.Log, logStart))
+		return "", fmt.Errorf("the daemon ended before the mount was there (%v); see %s%s", ended, l.Log, logEnd(l.Log, logStart, func(string) bool { return true }))
+	}
+	if strings.Contains(err.Error(), "fusermount") {
+		// Its own words are in the log only.
+		return "", fmt.Errorf("%w%s", err, logEnd(l.Log, logStart, func(line string) bool { return strings.Contains(line, "fusermount3: ") }))
 	}
 	return "", err
 }
@@ -204,24 +209,26 @@ func (r *reporter) close() {
 	}
 }
 
-// lastLine is the end of what was written to the log since start, as the end
-// of a sentence.
-func lastLine(path string, start int64) string {
+// logEnd is the last line that the log got since start and that keep wants, as
+// the end of a sentence.
+func logEnd(path string, start int64, keep func(string) bool) string {
 	f, err := os.Open(path)
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
+	const most = 8 << 10
 	if fi, err := f.Stat(); err == nil {
-		start = max(start, fi.Size()-4096)
+		start = max(start, fi.Size()-most)
 	}
-	b, err := io.ReadAll(io.NewSectionReader(f, start, 4096))
+	b, err := io.ReadAll(io.NewSectionReader(f, start, most))
 	if err != nil {
 		return ""
 	}
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	if last := lines[len(lines)-1]; last != "" {
-		return ": " + last
+	for _, line := range slices.Backward(strings.Split(strings.TrimSpace(string(b)), "\n")) {
+		if line != "" && keep(line) {
+			return ": " + line
+		}
 	}
 	return ""
 }

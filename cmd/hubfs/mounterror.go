@@ -28,6 +28,8 @@ func mountError(err error, l launch) error {
 func repoError(err error, l launch) error {
 	repo := l.Repo.Path()
 	switch {
+	case errors.Is(err, remote.ErrBadToken):
+		return badToken(l.Endpoint, l.TokenFrom)
 	case errors.Is(err, remote.ErrGated):
 		return fmt.Errorf("%s is gated: ask for access on its page, %s/%s (%w)", repo, l.Endpoint, repo, err)
 	case errors.Is(err, remote.ErrRevisionNotFound):

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 )
 
 // fsType is how a mount shows in /proc/self/mountinfo, in mount(8) and in df -T.
@@ -101,16 +102,22 @@ func isDead(err error) bool {
 // errHangs is a mount whose daemon runs but does not answer.
 var errHangs = errors.New("does not answer")
 
-// probe asks the mount for the attributes of its root. Waiting for a FUSE
-// answer cannot be cancelled from Go, so the waiting is left to a goroutine
-// that ends with the mount or with the process.
-func probe(ctx context.Context, mnt string) error {
+// probe asks whether there is an answer from path, which may be a mount. The
+// kernel answers stat of a dead mount from memory for a while, but not statfs.
+func probe(ctx context.Context, path string) error {
 	return bounded(ctx, func() error {
-		_, err := os.Lstat(mnt)
+		var st unix.Statfs_t
+		if err := unix.Statfs(path, &st); err != nil {
+			return &os.PathError{Op: "stat", Path: path, Err: err}
+		}
+		_, err := os.Lstat(path)
 		return err
 	})
 }
 
+// bounded gives up waiting for f. What waits for a FUSE answer cannot be
+// interrupted from Go, so the waiting is left to a goroutine that ends with the
+// mount or with the process.
 func bounded(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()

@@ -120,6 +120,10 @@ func checkFuse(allowOther bool) error {
 	if _, err := fusermount(); err != nil {
 		return err
 	}
+	// fusermount3 opens it in the user's name.
+	if unix.Access(fuseDevice, unix.R_OK|unix.W_OK) != nil {
+		return errors.New("/dev/fuse is closed to normal users here: let root open it (chmod a+rw /dev/fuse)")
+	}
 	if allowOther && !userAllowOther("/etc/fuse.conf") {
 		return errors.New("--allow-other for a normal user needs the line user_allow_other in /etc/fuse.conf")
 	}

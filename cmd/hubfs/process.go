@@ -25,16 +25,22 @@ func openProcess(pid int) (*process, error) {
 
 func (p *process) Close() { unix.Close(p.fd) }
 
+// ended tells whether the process has ended, waiting up to ms milliseconds for
+// it. One that nobody has collected yet has ended, too.
+func (p *process) ended(ms int) (bool, error) {
+	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, ms)
+	if errors.Is(err, syscall.EINTR) {
+		err = nil
+	}
+	return n > 0, err
+}
+
 // wait returns when the process has ended.
 func (p *process) wait(ctx context.Context) error {
 	for ctx.Err() == nil {
-		fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, 100)
-		if err != nil && !errors.Is(err, syscall.EINTR) {
+		if ended, err := p.ended(100); ended || err != nil {
 			return err
-		}
-		if n > 0 {
-			return nil
 		}
 	}
 	return ctx.Err()

@@ -177,7 +177,9 @@ func lockMountPoint(ctx context.Context, l launch, rep *reporter, stop <-chan os
 // identify asks whose token it is, at most one request: a wrong token is said
 // now, and not by the first file. The user is "" if nobody can tell.
 func identify(ctx context.Context, client *remote.Client, l launch, rep *reporter) (user string, err error) {
-	if client.Anonymous() || l.Offline {
+	if client.Anonymous() || l.Offline || l.Subdir != "" {
+		// For a folder of a repo the Hub is asked about the repo and its tree,
+		// which it refuses to a wrong token, and two requests are enough.
 		return "", nil
 	}
 	u, err := client.WhoAmI(ctx)
@@ -205,5 +207,5 @@ func (l launch) who(user string) string {
 	case l.Token == "":
 		return "anonymous, so read-only"
 	}
-	return "as an unknown user"
+	return "with the token of " + l.TokenFrom
 }
