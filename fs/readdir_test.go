@@ -1,0 +1,158 @@
+package fs
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// getdents reads some entries of an open directory: names and their offsets.
+func getdents(t *testing.T, fd int, size int) (out []direntAt) {
+	t.Helper()
+	b := make([]byte, size)
+	n, err := unix.Getdents(fd, b)
+	must(t, err)
+	for b = b[:n]; len(b) > 0; {
+		reclen := int(b[16]) | int(b[17])<<8
+		off := int64(0)
+		for i := range 8 {
+			off |= int64(b[8+i]) << (8 * i)
+		}
+		name := b[19:reclen]
+		for i, c := range name {
+			if c == 0 {
+				name = name[:i]
+				break
+			}
+		}
+		out = append(out, direntAt{string(name), off})
+		b = b[reclen:]
+	}
+	return out
+}
+
+type direntAt struct {
+	name string
+	off  int64
+}
+
+func manyFiles(n int) map[string]string {
+	files := map[string]string{}
+	for i := range n {
+		files[fmt.Sprintf("d/file-%04d", i)] = "x"
+	}
+	return files
+}
+
+// An offset goes on meaning the same place while names come and go, for
+// everybody who reads the directory.
+func TestSeekdir(t *testing.T) {
+	f := mine(t, manyFiles(500))
+	open := func() int {
+		fd, err := unix.Open(f.path("d"), unix.O_RDONLY|unix.O_DIRECTORY, 0)
+		must(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd
+	}
+	a := open()
+	var all []direntAt
+	for {
+		part := getdents(t, a, 4096)
+		if len(part) == 0 {
+			break
+		}
+		all = append(all, part...)
+	}
+	if len(all) != 502 {
+		t.Fatalf("%d entries", len(all))
+	}
+	if all[0].name != "." || all[1].name != ".." {
+		t.Errorf("begins with %v, %v", all[0], all[1])
+	}
+	for i := 2; i < 200; i++ {
+		must(t, os.Remove(filepath.Join(f.path("d"), all[i].name)))
+	}
+	write(t, f.path("d/aaa"), "new")
+	b := open()
+	for _, fd := range []int{a, b} {
+		_, err := unix.Seek(fd, all[300].off, 0)
+		must(t, err)
+		if next := getdents(t, fd, 4096); len(next) == 0 || next[0].name != all[301].name {
+			t.Errorf("after %v comes %v, want %v", all[300], next, all[301])
+		}
+		_, err = unix.Seek(fd, 0, 0)
+		must(t, err)
+		seen := map[string]bool{}
+		for {
+			part := getdents(t, fd, 4096)
+			if len(part) == 0 {
+				break
+			}
+			for _, e := range part {
+				if seen[e.name] {
+					t.Errorf("%s is listed twice", e.name)
+				}
+				seen[e.name] = true
+			}
+		}
+		if len(seen) != 502-198+1 || !seen["aaa"] || seen[all[2].name] {
+			t.Errorf("%d names after rewinding", len(seen))
+		}
+	}
+}
+
+// rm -r removes while it reads.
+func TestRemoveWhileReading(t *testing.T) {
+	f := mine(t, manyFiles(3000))
+	fd, err := unix.Open(f.path("d"), unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	must(t, err)
+	defer unix.Close(fd)
+	removed := 0
+	for {
+		part := getdents(t, fd, 2048)
+		if len(part) == 0 {
+			break
+		}
+		for _, e := range part {
+			if e.name == "." || e.name == ".." {
+				continue
+			}
+			must(t, os.Remove(filepath.Join(f.path("d"), e.name)))
+			removed++
+		}
+	}
+	if removed != 3000 {
+		t.Errorf("removed %d of 3000", removed)
+	}
+	must(t, os.Remove(f.path("d")))
+
+	g := mine(t, manyFiles(3000))
+	if out, err := exec.Command("rm", "-r", g.path("d")).CombinedOutput(); err != nil {
+		t.Errorf("rm -r: %v\n%s", err, out)
+	}
+	wantNames(t, g.mnt, ".gitattributes")
+}
+
+// Inode numbers are those of the listing, and stay with the names.
+func TestInodeNumbers(t *testing.T) {
+	f := mine(t, manyFiles(50))
+	seen := map[uint64]string{}
+	for name, fi := range walkAll(t, f.mnt) {
+		ino := fi.Sys().(*syscall.Stat_t).Ino
+		if other := seen[ino]; other != "" {
+			t.Errorf("%s and %s are both %d", name, other, ino)
+		}
+		seen[ino] = name
+	}
+	must(t, os.WriteFile("/proc/sys/vm/drop_caches", []byte("2"), 0))
+	for name, fi := range walkAll(t, f.mnt) {
+		if ino := fi.Sys().(*syscall.Stat_t).Ino; seen[ino] != name {
+			t.Errorf("%s is %d, which was %s", name, ino, seen[ino])
+		}
+	}
+}

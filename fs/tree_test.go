@@ -1,0 +1,252 @@
+package fs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/hubfs/hubfs/remote"
+	"github.com/hubfs/hubfs/remote/hubtest"
+)
+
+func namesIn(t *testing.T, dir string) (out []string) {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	must(t, err)
+	for _, e := range list {
+		out = append(out, e.Name())
+	}
+	slices.Sort(out)
+	return out
+}
+
+func wantNames(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	if got := namesIn(t, dir); !slices.Equal(got, want) {
+		t.Errorf("%s has %v, want %v", dir, got, want)
+	}
+}
+
+// fillHub has repos of all types, revisions, a renamed repo and a one-word id.
+func fillHub(h *hubtest.Hub) {
+	m := h.Repo("openai-community/gpt2")
+	m.Put("config.json", "v1")
+	m.Tag("v1.0", "main")
+	m.Put("config.json", "v2")
+	m.Branch("feature/x", "main")
+	m.Commit("feature/x", "x", map[string]string{"config.json": "x"})
+	m.Convert("onnx", "main")
+	h.Alias("gpt2", "openai-community/gpt2")
+	h.Repo("openai-community/other").Put("a", "b")
+	h.Repo("datasets/acme/d").Put("data.csv", "1,2")
+	h.Repo("spaces/acme/s").Put("app.py", "print()")
+	old := h.Repo("acme/old-name")
+	old.Put("file", "renamed")
+	old.Rename("acme/new-name")
+	secret := h.Repo("other/secret")
+	secret.Put("file", "x")
+	secret.SetPrivate(true)
+	gated := h.Repo("other/gated")
+	gated.Put("file", "behind the gate")
+	gated.SetGated(true)
+}
+
+func TestWholeHub(t *testing.T) {
+	f := mountHub(t, opts{Fill: fillHub})
+	wantNames(t, f.mnt, "datasets", "spaces", "me", "acme")
+	if n := f.requests(func() { wantContent(t, f.path("openai-community/gpt2/config.json"), "v2") }); n > 4 {
+		t.Errorf("%d requests for a file of a new repo, want info, tree, resolve and content", n)
+	}
+	wantNames(t, f.mnt, "datasets", "spaces", "me", "acme", "openai-community")
+	wantNames(t, f.path("openai-community"), "gpt2", "other")
+	wantNames(t, f.path("datasets"), "me", "acme")
+	wantContent(t, f.path("openai-community/gpt2@v1.0/config.json"), "v1")
+	wantContent(t, f.path("openai-community/gpt2@feature%2Fx/config.json"), "x")
+	wantContent(t, f.path("openai-community/gpt2@"+f.hub.Repo("openai-community/gpt2").Head("v1.0")+"/config.json"), "v1")
+	wantContent(t, f.path("openai-community/gpt2@main/config.json"), "v2")
+	wantContent(t, f.path("openai-community/gpt2@refs%2Fconvert%2Fonnx/config.json"), "v2")
+	wantContent(t, f.path("openai-community/gpt2@refs/convert/onnx/config.json"), "v2")
+	wantNames(t, f.path("openai-community/gpt2@refs"), "convert", "pr")
+	wantNames(t, f.path("openai-community/gpt2@refs/convert"), "onnx")
+	wantContent(t, f.path("datasets/acme/d/data.csv"), "1,2")
+	wantContent(t, f.path("spaces/acme/s/app.py"), "print()")
+	for name, want := range map[string]syscall.Errno{
+		"openai-community/missing": syscall.ENOENT, "openai-community/gpt2@nope": syscall.ENOENT,
+		"openai-community/gpt2/missing": syscall.ENOENT, "other/secret": syscall.ENOENT,
+	} {
+		_, err := os.Stat(f.path(name))
+		wantErrno(t, err, want)
+	}
+	_, err := os.ReadFile(f.path("other/gated/file"))
+	wantErrno(t, err, syscall.EACCES)
+}
+
+func TestImpossibleNamesAskNothing(t *testing.T) {
+	f := mountHub(t, opts{Fill: fillHub})
+	wantContent(t, f.path("acme/new-name/file"), "renamed")
+	n := f.requests(func() {
+		for _, name := range []string{".git", ".Trash-0", "a--b", "a..b", "-x", "x y", "é", ".hidden/x", "acme/.git", "acme/a b", "acme/x.git",
+			"acme/m@", "acme/m@a..b", "acme/m@.x", strings.Repeat("n", 97), "acme/" + strings.Repeat("n", 97), "acme/new-name/missing", "@x"} {
+			if _, err := os.Stat(f.path(name)); !os.IsNotExist(err) {
+				t.Errorf("%s: %v, want that it does not exist", name, err)
+			}
+		}
+	})
+	if n != 0 {
+		t.Errorf("%d requests, want 0", n)
+	}
+}
+
+func TestOneWordAndRenamed(t *testing.T) {
+	f := mountHub(t, opts{Fill: fillHub})
+	wantContent(t, f.path("gpt2/config.json"), "v2")
+	target, err := os.Readlink(f.path("gpt2"))
+	must(t, err)
+	if target != "openai-community/gpt2" {
+		t.Errorf("gpt2 is a link to %q", target)
+	}
+	wantContent(t, f.path("gpt2@v1.0/config.json"), "v1")
+	wantContent(t, f.path("acme/old-name/file"), "renamed")
+	if target, err := os.Readlink(f.path("acme/old-name")); err != nil || target != "new-name" {
+		t.Errorf("old-name is a link to %q, %v", target, err)
+	}
+
+	// Found by ls, and from inside.
+	g := mountHub(t, opts{Fill: fillHub})
+	wantNames(t, g.path("gpt2"), ".gitattributes", "config.json")
+	h := mountHub(t, opts{Fill: fillHub})
+	t.Chdir(h.path("gpt2"))
+	wantNames(t, ".", ".gitattributes", "config.json")
+	wantContent(t, "config.json", "v2")
+	t.Chdir("/")
+}
+
+func TestListingOfNamespaceIsPaged(t *testing.T) {
+	var want []string
+	f := mountHub(t, opts{Hub: hubtest.Options{PageSize: 10}, Fill: func(h *hubtest.Hub) {
+		for i := range 25 {
+			name := fmt.Sprintf("m%02d", i)
+			h.Repo("acme/" + name)
+			want = append(want, name)
+		}
+	}})
+	n := f.requests(func() {
+		if got := len(walkDir(t, f.path("acme"))); got != 25 {
+			t.Errorf("%d names", got)
+		}
+		wantNames(t, f.path("acme"), want...)
+	})
+	if n > 3 {
+		t.Errorf("%d requests for a listing of three pages with attributes", n)
+	}
+}
+
+// walkDir is ls -l of one directory.
+func walkDir(t *testing.T, dir string) (out []os.FileInfo) {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	must(t, err)
+	for _, e := range list {
+		fi, err := e.Info()
+		must(t, err)
+		out = append(out, fi)
+	}
+	return out
+}
+
+func TestNewRepo(t *testing.T) {
+	f := mountHub(t, opts{Fill: fillHub})
+	must(t, os.Mkdir(f.path("me/new"), 0o755))
+	wantNames(t, f.path("me"), "new")
+	wantErrno(t, os.Mkdir(f.path("me/new"), 0o755), syscall.EEXIST)
+	must(t, os.Rename(f.path("me/new"), f.path("me/newer")))
+	wantNames(t, f.path("me"), "newer")
+	write(t, f.path("me/newer/file"), "content")
+	wantErrno(t, os.Remove(f.path("me/newer")), syscall.ENOTEMPTY)
+	f.idle("me/newer/file")
+	must(t, os.Mkdir(f.path("me/empty"), 0o755))
+	must(t, os.Remove(f.path("me/empty")))
+	wantErrno(t, os.Remove(f.path("acme/new-name")), syscall.EPERM)
+	wantErrno(t, os.Rename(f.path("acme/new-name"), f.path("acme/x")), syscall.EPERM)
+	wantErrno(t, os.WriteFile(f.path("me/file"), nil, 0o644), syscall.EPERM)
+	wantErrno(t, os.WriteFile(f.path("file"), nil, 0o644), syscall.EISDIR) // a namespace, as any name is
+	wantErrno(t, os.Mkdir(f.path("me/a@b"), 0o755), syscall.EPERM)
+	wantErrno(t, os.Rename(f.path("me/newer/file"), f.path("acme/new-name/file")), syscall.EXDEV)
+	f.commit()
+	if got := string(f.hub.Repo("me/newer").Read("main", "file")); got != "content" {
+		t.Errorf("the Hub has %q", got)
+	}
+	if f.hub.Has("me/empty") || f.hub.Has("me/new") {
+		t.Error("a repo was made that nothing is in")
+	}
+	wantContent(t, f.path("me/newer/file"), "content")
+	wantErrno(t, os.Remove(f.path("me/newer/file")), 0)
+}
+
+func TestReadOnlyPlaces(t *testing.T) {
+	f := mountHub(t, opts{Fill: fillHub})
+	for _, p := range []string{"openai-community/gpt2@v1.0/x", "openai-community/gpt2/x", "acme/new-name@" + f.hub.Repo("acme/new-name").Head("") + "/x"} {
+		wantErrno(t, os.WriteFile(f.path(p), nil, 0o644), syscall.EROFS)
+	}
+	wantErrno(t, os.WriteFile(f.path("openai-community/gpt2/config.json"), nil, 0o644), syscall.EROFS)
+	write(t, f.path("acme/new-name/x"), "an org of mine")
+
+	a := mountHub(t, opts{Fill: fillHub, Anonymous: true})
+	wantErrno(t, os.WriteFile(a.path("acme/new-name/x"), nil, 0o644), syscall.EROFS)
+	r := mountHub(t, opts{Fill: fillHub, Options: Options{ReadOnly: true}})
+	wantErrno(t, os.WriteFile(r.path("acme/new-name/x"), nil, 0o644), syscall.EROFS)
+	wantErrno(t, syscall.Access(r.path("acme/new-name"), 2), syscall.EROFS)
+}
+
+func TestSubdir(t *testing.T) {
+	f := mountHub(t, opts{Repo: "acme/m/sub", Fill: fillModel})
+	wantNames(t, f.mnt, "deep", "other.txt")
+	wantContent(t, f.path("deep/file.txt"), "deep")
+	write(t, f.path("deep/new"), "n")
+	f.idle("deep/new")
+	f.commit()
+	if got := string(f.hub.Repo("acme/m").Read("main", "sub/deep/new")); got != "n" {
+		t.Errorf("the Hub has %q", got)
+	}
+}
+
+func TestMountOfNothing(t *testing.T) {
+	f := mountHub(t, opts{Fill: fillModel})
+	for _, name := range []string{"acme/missing", "acme/m@missing"} {
+		repo, _, err := remote.ParseRepo(name)
+		must(t, err)
+		dir := t.TempDir()
+		if _, err := Mount(dir, f.client, f.store, f.cache, Options{Repo: &repo}); !os.IsNotExist(err) && errnoOf(err) != syscall.ENOENT {
+			t.Errorf("mount of %s: %v", name, err)
+		}
+	}
+	repo, _, _ := remote.ParseRepo("acme/m")
+	if _, err := Mount(t.TempDir(), f.client, f.store, f.cache, Options{Repo: &repo, Subdir: "nowhere"}); errnoOf(err) != syscall.ENOENT {
+		t.Errorf("mount of a missing subdirectory: %v", err)
+	}
+	if _, err := Mount(filepath.Join(t.TempDir(), "missing"), f.client, f.store, f.cache, Options{}); err == nil {
+		t.Error("mounted on a directory that is not there")
+	}
+}
+
+func TestHostileNames(t *testing.T) {
+	f := mountHub(t, opts{Repo: "acme/m", Fill: func(h *hubtest.Hub) {
+		r := h.Repo("acme/m")
+		r.Put("good", "g")
+		var bad []hubtest.TreeEntry
+		for _, p := range []string{"..", "../evil", "/etc/passwd", "a//b", "a/../b", ".", "nul\x00byte", strings.Repeat("n", 256)} {
+			bad = append(bad, hubtest.TreeEntry{Type: "file", Path: p, OID: strings.Repeat("a", 40), Size: 1})
+		}
+		r.Inject(bad...)
+	}})
+	wantNames(t, f.mnt, ".gitattributes", "good")
+	wantContent(t, f.path("good"), "g")
+	if st := f.srv.Status(); len(st.Worktrees) != 1 || st.Worktrees[0].Hidden == 0 {
+		t.Errorf("hidden entries are not counted: %+v", st.Worktrees)
+	}
+}
