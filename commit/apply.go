@@ -28,7 +28,7 @@ func (w *Worktree) apply(r record) error {
 			return err
 		}
 		w.drop(d.kids[name])
-		d.vacate(name)
+		d.vacate(name, r.N)
 		return nil
 	case opMv:
 		return w.applyMv(r)
@@ -98,14 +98,21 @@ func (d *Dir) put(name string, k *kid) {
 	d.touch()
 }
 
-// vacate makes the name mean nothing, also if a commit that is under way puts
-// something there. The directory is then there in its own right: it does not
-// vanish because it is empty, before or after a commit.
-func (d *Dir) vacate(name string) {
-	d.kids[name] = &kid{gen: d.w.gen}
+// vacate makes the name mean nothing. If the base has nothing there either,
+// nothing need cover it, unless a commit is under way: what its plan has there
+// must not come back.
+//
+// The directory is then there in its own right: it does not vanish because it
+// is empty, before or after a commit.
+func (d *Dir) vacate(name string, bare bool) {
+	if bare && !d.w.planning && len(d.w.pending) == 0 {
+		delete(d.kids, name)
+	} else {
+		d.kids[name] = &kid{gen: d.w.gen}
+	}
 	for p := d; p.parent != nil; p = p.parent {
-		if k := p.parent.kids[p.name]; k.through != nil {
-			p.parent.kids[p.name] = &kid{dir: k.dir, gen: k.gen}
+		if k := p.parent.kids[p.name]; k.through != nil || k.gen < d.w.gen {
+			p.parent.kids[p.name] = &kid{dir: k.dir, gen: d.w.gen}
 		}
 	}
 	d.touch()
@@ -227,7 +234,7 @@ func (w *Worktree) applyMv(r record) error {
 		return misfit(r)
 	}
 	w.drop(to.kids[newName])
-	from.vacate(name)
+	from.vacate(name, r.N)
 	to.put(newName, k)
 	return nil
 }

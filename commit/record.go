@@ -44,6 +44,7 @@ type record struct {
 	F    *moved     `json:"f,omitempty"`
 	D    bool       `json:"d,omitempty"`
 	G    bool       `json:"g,omitempty"`
+	N    bool       `json:"n,omitempty"` // of del and mv: the base has nothing at P
 	O    string     `json:"o,omitempty"`
 	C    string     `json:"c,omitempty"`
 	T    *time.Time `json:"t,omitempty"`

@@ -22,26 +22,12 @@ func (d *Dir) Unlink(ctx context.Context, name string) error {
 		case s.dir() != nil:
 			return record{}, syscall.EISDIR
 		}
-		return record{Op: opDel, P: join(d.path(), name)}, nil
-	}, func() {
-		s.uncover()
-	})
+		return record{Op: opDel, P: join(d.path(), name), N: !s.has}, nil
+	}, nil)
 	if err != nil {
 		return opError("unlink", d, name, err)
 	}
 	return nil
-}
-
-// uncover takes away a cover that covers nothing, once a name is gone. While a
-// commit is under way it stays: what the plan has there must not come back.
-func (s *slot) uncover() {
-	w := s.d.w
-	if w.planning || len(w.pending) > 0 {
-		return
-	}
-	if k := s.d.kids[s.name]; k != nil && k.gone() && !s.has && w.base == s.base && s.d.origin == s.origin {
-		delete(s.d.kids, s.name)
-	}
 }
 
 // Rmdir takes an empty directory away. ENOTEMPTY if there is anything in it,
@@ -76,10 +62,8 @@ func (d *Dir) Rmdir(ctx context.Context, name string) error {
 		if len(in.slots()) > 0 {
 			return record{}, syscall.ENOTEMPTY
 		}
-		return record{Op: opDel, P: join(d.path(), name)}, nil
-	}, func() {
-		s.uncover()
-	})
+		return record{Op: opDel, P: join(d.path(), name), N: !s.has}, nil
+	}, nil)
 	if err != nil {
 		return opError("rmdir", d, name, err)
 	}

@@ -110,7 +110,7 @@ func (r *renaming) record() (record, error) {
 		return none, nil
 	}
 	p, q := join(r.from.path(), r.name), join(r.to.path(), r.newName)
-	rec := record{Op: opMv, P: p, Q: q, E: src.committed(), D: src.dir() != nil}
+	rec := record{Op: opMv, P: p, Q: q, E: src.committed(), D: src.dir() != nil, N: !src.has}
 	if r.barred(src, q) || r.exchange && r.barred(dst, p) {
 		return none, syscall.EXDEV
 	}
@@ -155,7 +155,5 @@ func (r *renaming) done() {
 	carry(src, r.to, r.newName)
 	if r.exchange {
 		carry(dst, r.from, r.name)
-		return
 	}
-	src.uncover()
 }

@@ -18,7 +18,7 @@ func (w *Worktree) replay(st *state) error {
 		return err
 	}
 	w.st, w.replaying = st, true
-	defer func() { w.replaying = false }()
+	defer func() { w.replaying, w.planning = false, false }()
 	n := 0
 	good, damage := lines(content, func(r record) error {
 		err := w.applyAny(r, n == 0)
@@ -90,12 +90,14 @@ func (w *Worktree) applyAny(r record, first bool) error {
 		return w.applyBase(r)
 	case opPlan:
 		w.setMark()
+		w.planning = true
 		return nil
 	case opIntent:
 		return w.applyIntent(r)
 	case opVoid:
 		if n := int(r.S); n >= 0 && n <= len(w.pending) {
 			w.pending = w.pending[:len(w.pending)-n]
+			w.planning = false
 			return nil
 		}
 		return misfit(r)
@@ -116,7 +118,7 @@ func (w *Worktree) applyBase(r record) error {
 		return misfit(r)
 	}
 	p := w.pending[r.S-1]
-	w.pending = nil
+	w.pending, w.planning = nil, false
 	w.retire(p, snap)
 	return nil
 }
