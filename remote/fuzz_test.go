@@ -2,6 +2,7 @@ package remote
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -63,6 +64,19 @@ func FuzzTree(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Deep paths without their directories cannot grow a tree past its limit.
+func TestTreeLimit(t *testing.T) {
+	b := newTreeBuilder("", true, 100)
+	deep := strings.Repeat("d/", 200)
+	item := `{"type":"file","path":"` + deep + `f","size":1,"oid":"` + strings.Repeat("a", 40) + `"}`
+	if err := b.add(json.RawMessage(item)); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := b.build(); !errors.Is(err, errTooMany) {
+		t.Errorf("%v, %v", l, err)
+	}
 }
 
 func FuzzContentRange(f *testing.F) {

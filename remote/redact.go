@@ -25,12 +25,6 @@ func (s secret) reveal() string {
 	return *s.text
 }
 
-// String implements fmt.Stringer.
-func (secret) String() string { return hidden }
-
-// GoString implements fmt.GoStringer.
-func (secret) GoString() string { return hidden }
-
 var (
 	urlQuery  = regexp.MustCompile(`(?i)(https?://[^\s"'<>?#]+)[?#][^\s"'<>]*`)
 	urlUser   = regexp.MustCompile(`(?i)(https?://)[^\s"'<>/@]+@`)

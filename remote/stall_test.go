@@ -37,7 +37,8 @@ func TestStalls(t *testing.T) {
 	hub := newHub(t, hubtest.Options{})
 	hub.Repo("acme/m").Commit("main", "x", map[string]string{"big.bin": pattern(bigSize)})
 	c := clientOf(t, remote.Options{Endpoint: hub.URL(), Token: aliceToken, Timeouts: short})
-	s := snapshot(t, newClient(t, hub.URL(), aliceToken), model("acme/m"))
+	patient := newClient(t, hub.URL(), aliceToken)
+	s := snapshot(t, patient, model("acme/m"))
 	k := c.Content(s.Repo(), s.Commit(), stat(t, s, "big.bin"))
 	for _, after := range []int64{0, 10} {
 		hub.Fault(func(r *http.Request) *hubtest.Fault {
@@ -55,6 +56,7 @@ func TestStalls(t *testing.T) {
 	_, err = c.SnapshotAt(s.Repo(), s.Commit(), s.Date()).List(t.Context(), "")
 	lateBy(t, "tree", err)
 	hub.Fault(nil)
+	k = patient.Content(s.Repo(), s.Commit(), stat(t, s, "big.bin"))
 	if got, err := readRange(k, 0, bigSize); err != nil || string(got) != pattern(bigSize) {
 		t.Errorf("after all that: %d bytes, %v", len(got), err)
 	}
