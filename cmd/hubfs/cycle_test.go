@@ -200,7 +200,7 @@ func TestInfo(t *testing.T) {
 	if r := w.must("info", "acme/model"); !contains(r.out, "model", "public", "no: ") {
 		t.Errorf("info of a repo:\n%s", r.out)
 	}
-	if r := w.run("info", "acme/none"); r.code != 1 || !contains(r.out, "not found") {
+	if r := w.run("info", "acme/none"); r.code != 1 || !contains(r.out, "not found") || r.err != "" {
 		t.Errorf("info of a missing repo: %d\n%s%s", r.code, r.out, r.err)
 	}
 	w.fails(1, "is not in a hubfs mount", "info", "/tmp")

@@ -223,7 +223,9 @@ func (d *demoRun) tourReadBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, want := range demoModel() {
+	model := demoModel()
+	for _, name := range slices.Sorted(maps.Keys(model)) {
+		want := model[name]
 		e, err := snap.Stat(ctx, name)
 		if err != nil {
 			return err

@@ -63,14 +63,16 @@ func repoInfo(ctx context.Context, o infoOptions, out io.Writer) error {
 		return err
 	}
 	if o.JSON {
-		err = printJSON(out, rep)
+		if err := printJSON(out, rep); err != nil {
+			return err
+		}
 	} else {
 		printRepo(out, rep)
 	}
-	if err == nil && rep.Error != "" {
+	if rep.Error != "" {
 		return errQuiet
 	}
-	return err
+	return nil
 }
 
 func printRepo(out io.Writer, r repoReport) {

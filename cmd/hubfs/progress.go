@@ -29,8 +29,11 @@ type repoProgress struct {
 
 func newProgress(w io.Writer) *progress {
 	p := &progress{plain: w, repos: map[string]*repoProgress{}}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
+	if f, ok := w.(*os.File); ok {
+		// A terminal of unknown width shows no bars.
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
+		}
 	}
 	return p
 }
@@ -52,6 +55,13 @@ func (p *progress) event(repo string, e commit.Event) {
 		}
 		return
 	}
+	if e.Phase == "done" {
+		if r.bar != nil {
+			r.bar.Abort(true)
+			r.bar = nil
+		}
+		return
+	}
 	if r.bar == nil {
 		r.bar = p.bars.AddBar(0,
 			mpb.BarRemoveOnComplete(),
@@ -64,6 +74,9 @@ func (p *progress) event(repo string, e commit.Event) {
 	r.text.Store(&text)
 	// A total that has been reached would end the bar before the next phase.
 	r.bar.SetTotal(max(e.Total, e.Done+1), false)
+	if e.Phase == "commit" { // one request, all of the bytes are there
+		e.Done = e.Total
+	}
 	r.bar.SetCurrent(e.Done)
 }
 

@@ -102,7 +102,7 @@ func serve(ctx context.Context, l launch, rep *reporter, stop <-chan os.Signal) 
 		ReadOnly: l.ReadOnly, Private: l.Private,
 		Waiting: func(repo, holder string) {
 			log.Info("waiting for another process", "repo", repo, "holder", holder)
-			rep.note(fmt.Sprintf("waiting for %s, which has %s", holder, repo))
+			rep.note(fmt.Sprintf("waiting for %s, which still commits what was staged in %s", holder, repo))
 		},
 	})
 	if err != nil {
