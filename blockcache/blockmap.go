@@ -10,7 +10,7 @@ const (
 
 	segmentBlocks = 1024 // 128 MiB; the map of a huge blob grows as it fills
 
-	// maxSize is the largest file of ext4, and keeps a tree that lies about
+	// maxSize is about the largest file of ext4, and keeps a tree that lies about
 	// sizes from costing more than 1 MiB a blob.
 	maxSize = 16 << 40
 )

@@ -69,7 +69,7 @@ func TestFullDisk(t *testing.T) {
 				sequential(t, b, s.data, blockSize)
 				randomly(t, b, s.data, 8)
 				sequential(t, b2, small.data, 1000)
-				if c.room.suspended() != c.Stats().Uncached {
+				if (c.room.check() != nil) != c.Stats().Uncached {
 					t.Error("the status does not say that the disk is full")
 				}
 				if err := b.Fetch(t.Context()); err == nil {

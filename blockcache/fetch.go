@@ -22,7 +22,7 @@ func (h *Blob) Fetch(ctx context.Context) error {
 		if h.closed.Load() {
 			return ErrClosed
 		}
-		if err := b.c.room.check(); err != nil {
+		if err := b.diskError(); err != nil {
 			return fmt.Errorf("blob %s: %w", b.key, err)
 		}
 		w, k, err := f.step()

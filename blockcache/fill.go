@@ -2,7 +2,9 @@ package blockcache
 
 import (
 	"context"
+	"errors"
 	"io"
+	"syscall"
 )
 
 // saveEvery is how many blocks may be lost from the map when the process is
@@ -149,13 +151,17 @@ func (s *filler) save() {
 func (b *blob) store(p *part) (*partial, error) {
 	c := b.c
 	n := p.size()
-	if !c.reserve(n) {
+	if b.tooLong.Load() || !c.reserve(n) {
 		return nil, nil
 	}
 	d, err := b.partialFile()
 	if err != nil {
 		c.room.done(n, false)
-		c.diskFailed("create", err)
+		if errors.Is(err, syscall.EFBIG) { // the others are not
+			b.tooLong.Store(true)
+		} else {
+			c.diskFailed("create", err)
+		}
 		return nil, nil
 	}
 	if d == nil {

@@ -113,7 +113,7 @@ func (b *blob) extend(h *Blob, c *cursor, must int64) {
 		window = min(startGrowth*c.run/blockSize, b.c.sched.window())
 	}
 	largest := int64(partBlocks)
-	if b.c.room.suspended() {
+	if b.diskError() != nil {
 		window, largest = min(window, memoryAhead), memoryPart
 	}
 	target := min(c.pos/blockSize+window, b.blocks)

@@ -23,7 +23,6 @@ func TestColdSequentialRead(t *testing.T) {
 		if got := s.bytesRead(); got != int64(size) {
 			t.Errorf("%d bytes: fetched %d", size, got)
 		}
-		t.Log(size, s.spans())
 		// Again, from the file.
 		sequential(t, b, s.data, 100e3)
 		if got := s.bytesRead(); got != int64(size) {
@@ -56,7 +55,6 @@ func TestParallelRandomReads(t *testing.T) {
 	if got := s.bytesRead(); got != int64(len(s.data)) {
 		t.Errorf("fetched %d of %d bytes", got, len(s.data))
 	}
-	t.Log(s.requests(), "requests")
 }
 
 func TestIsolatedReadsStaySmall(t *testing.T) {

@@ -138,9 +138,6 @@ func (r *room) count(n int64) {
 	r.used = n
 }
 
-// suspended reports whether the disk is not to be tried.
-func (r *room) suspended() bool { return r.check() != nil }
-
 // check returns why the disk is not to be tried now, or nil.
 func (r *room) check() error {
 	r.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sync/singleflight"
 )
@@ -26,7 +27,8 @@ type blob struct {
 	opened  chan struct{} // closed when the files of an earlier time are open
 	gone    chan struct{} // closed when all of its files are
 
-	making singleflight.Group // of the partial file
+	making  singleflight.Group // of the partial file
+	tooLong atomic.Bool        // for a file of this file system
 
 	mu      sync.Mutex
 	parts   []*part   // wanted, queued or running; no two live ones have a block in common
@@ -161,6 +163,14 @@ func (b *blob) forget(d *partial) {
 	if mine {
 		d.discard()
 	}
+}
+
+// diskError returns why nothing of the blob goes to disk now, or nil.
+func (b *blob) diskError() error {
+	if b.tooLong.Load() {
+		return syscall.EFBIG
+	}
+	return b.c.room.check()
 }
 
 // find returns the live part that brings block i, or nil.
