@@ -55,6 +55,7 @@ func startDaemon(ctx context.Context, l launch, note func(string)) (ready string
 	defer reportR.Close()
 	defer reportW.Close()
 
+	keepNothingOpen()
 	cmd := exec.Command(executable(), serveArgs(l, 3, 4)...)
 	cmd.Dir = "/" // not to keep the user's directory busy
 	cmd.Env = l.environ()
@@ -82,6 +83,7 @@ func startDaemon(ctx context.Context, l launch, note func(string)) (ready string
 	}
 	ended := cmd.Wait()
 	if ctx.Err() != nil {
+		cleanUp(context.WithoutCancel(ctx), l.Mount) // it may have come too far
 		return "", ctx.Err()
 	}
 	if errors.Is(err, io.EOF) {
@@ -92,6 +94,13 @@ func startDaemon(ctx context.Context, l launch, note func(string)) (ready string
 		return "", fmt.Errorf("%w%s", err, logEnd(l.Log, logStart, func(line string) bool { return strings.Contains(line, "fusermount3: ") }))
 	}
 	return "", err
+}
+
+// keepNothingOpen closes what this process was started with for the programs
+// that it starts: a pipe or a lock of a script would never end in a daemon.
+// Go's own descriptors are like that anyway.
+func keepNothingOpen() {
+	unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
 }
 
 // serveArgs are the arguments of the daemon. The mount point is there for
@@ -121,6 +130,7 @@ func becomeDaemon(l launch) error {
 		return err
 	}
 	w.Close()
+	keepNothingOpen()
 	fd, err := unix.FcntlInt(r.Fd(), unix.F_DUPFD, 3) // without close-on-exec
 	if err != nil {
 		return err

@@ -3,20 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"syscall"
 	"time"
 
 	hubfs "github.com/hubfs/hubfs/fs"
 )
-
-// A daemon is a mount while it is served, and its end.
-type daemon struct {
-	l   launch
-	srv *hubfs.Server
-	log *slog.Logger
-}
 
 // lingering is how long open files of a mount that was told to end may go on
 // to be served: long enough to write out what is in flight.

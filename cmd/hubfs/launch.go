@@ -90,3 +90,27 @@ next:
 	}
 	return out
 }
+
+// what is mounted, in words.
+func (l launch) what() string {
+	if l.Repo == nil {
+		return "the whole Hub"
+	}
+	if l.Subdir != "" {
+		return l.Repo.String() + "/" + l.Subdir
+	}
+	return l.Repo.String()
+}
+
+// who uses the mount, in words.
+func (l launch) who(user string) string {
+	switch {
+	case user != "":
+		return "as " + user
+	case l.Offline:
+		return "offline"
+	case l.Token == "":
+		return "anonymous, so read-only"
+	}
+	return "with the token of " + l.TokenFrom
+}

@@ -54,6 +54,12 @@ func covering(path string) (*mountinfo.Info, error) {
 	return best, nil
 }
 
+// isMounted tells whether mnt is a mount point of hubfs.
+func isMounted(mnt string) bool {
+	info, err := covering(mnt)
+	return err == nil && info.Mountpoint == mnt && info.FSType == fsType
+}
+
 // findMount gives the hubfs mount that path lies in, and path relative to it
 // ("" for the mount point itself).
 func findMount(path string) (mnt, rel string, err error) {

@@ -70,8 +70,8 @@ func checkMountPoint(ctx context.Context, mnt string, note func(string)) error {
 	case err != nil:
 		return fmt.Errorf("mount point: %w", err)
 	}
-	if info, err := covering(mnt); err == nil && info.Mountpoint == mnt && info.FSType == fsType {
-		return fmt.Errorf("%s is a hubfs mount already: hubfs umount %s first, or choose another directory", mnt, quote(mnt))
+	if isMounted(mnt) {
+		return alreadyMounted(mnt)
 	}
 	fi, err := os.Stat(mnt)
 	if err != nil {
@@ -92,6 +92,10 @@ func checkMountPoint(ctx context.Context, mnt string, note func(string)) error {
 		return fmt.Errorf("mount point %s is not writable for you: choose a directory of your own", mnt)
 	}
 	return nil
+}
+
+func alreadyMounted(mnt string) error {
+	return fmt.Errorf("%s is a hubfs mount already: hubfs umount %s first, or choose another directory", mnt, quote(mnt))
 }
 
 func readSome(dir string) ([]string, error) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -62,4 +64,23 @@ func openDaemon(pid int, mnt string) (*process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// findDaemon looks for the daemon of a mount that does not say its number.
+func findDaemon(mnt string) (*process, int) {
+	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, p := range procs {
+		args, err := os.ReadFile(p)
+		if err != nil || !bytes.Contains(args, []byte("\x00serve\x00--options-fd\x00")) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(p)))
+		if err != nil {
+			continue
+		}
+		if d, err := openDaemon(pid, mnt); err == nil {
+			return d, pid
+		}
+	}
+	return nil, 0
 }

@@ -67,7 +67,7 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		fmt.Fprintf(errOut, "hubfs: cleaned up %s, whose daemon had ended; staged work is kept for the next mount\n", mnt)
 		return nil
 	case errors.Is(err, errHangs) && o.Force:
-		return unmount(ctx, mnt, true)
+		return killDaemon(ctx, mnt, errOut)
 	case errors.Is(err, os.ErrPermission) && o.Force:
 		fmt.Fprintf(errOut, "hubfs: %s belongs to another user; the daemon commits what is staged\n", mnt)
 		return unmount(ctx, mnt, true)
@@ -146,6 +146,25 @@ func forceUmount(ctx context.Context, mnt string, st hubfs.Status, daemon *proce
 		return nil
 	}
 	return waitGone(ctx, daemon)
+}
+
+// killDaemon ends a daemon that does not answer. That is safe at any moment:
+// what is staged is found by the next mount.
+func killDaemon(ctx context.Context, mnt string, errOut io.Writer) error {
+	d, pid := findDaemon(mnt)
+	if d == nil {
+		fmt.Fprintf(errOut, "hubfs: cannot find the daemon of %s; if it goes on, it commits what is staged\n", mnt)
+		return unmount(ctx, mnt, true)
+	}
+	defer d.Close()
+	if err := unix.PidfdSendSignal(d.fd, unix.SIGKILL, nil, 0); err != nil {
+		return fmt.Errorf("end process %d: %w", pid, err)
+	}
+	if err := d.wait(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(errOut, "hubfs: ended the daemon (process %d), which did not answer; what is staged is kept for the next mount\n", pid)
+	return cleanUp(ctx, mnt)
 }
 
 // waitGone waits for the end of the daemon, which may still commit what was

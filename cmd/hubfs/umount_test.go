@@ -98,18 +98,7 @@ func TestUmountBusy(t *testing.T) {
 func TestPlainUmountCommitsAndTheNextMountWaits(t *testing.T) {
 	w := mounted(t)
 	w.write("me/new/a.txt", "a")
-	committing := make(chan struct{}, 1)
-	release := make(chan struct{})
-	w.hub.Fault(func(r *http.Request) *hubtest.Fault {
-		if strings.Contains(r.URL.Path, "/commit/") {
-			select {
-			case committing <- struct{}{}:
-			default:
-			}
-			<-release
-		}
-		return nil
-	})
+	committing, release := w.hold("/commit/")
 	if err := unmount(t.Context(), w.mnt, false); err != nil {
 		t.Fatal(err)
 	}
@@ -126,8 +115,7 @@ func TestPlainUmountCommitsAndTheNextMountWaits(t *testing.T) {
 	if !contains(said, "waiting", "commits") {
 		t.Errorf("the next mount said %q", said)
 	}
-	close(release)
-	w.hub.Fault(nil)
+	release()
 	if err := next.Wait(); err != nil {
 		t.Fatal(err)
 	}
