@@ -149,26 +149,17 @@ func (d *directory) openNoFollow(name string, flag int) (*os.File, error) {
 	d.mu.RLock()
 	self, root := d.self, d.root
 	d.mu.RUnlock()
-	conn, err := self.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
 	fd := -1
-	cerr := conn.Control(func(at uintptr) {
-		how := unix.OpenHow{
+	err := onFD(self, func(at int) (err error) {
+		fd, err = unix.Openat2(at, name, &unix.OpenHow{
 			Flags:   uint64(flag | unix.O_CLOEXEC | unix.O_NOFOLLOW),
 			Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
+		})
+		if err == unix.EAGAIN { // something was renamed on the way
+			err = unix.EINTR
 		}
-		for {
-			fd, err = unix.Openat2(int(at), name, &how)
-			if err != unix.EINTR && err != unix.EAGAIN {
-				return
-			}
-		}
+		return err
 	})
-	if cerr != nil {
-		return nil, cerr
-	}
 	switch err {
 	case nil:
 		return os.NewFile(uintptr(fd), d.path+"/"+name), nil
@@ -217,25 +208,6 @@ func (d *directory) names(name string, f *os.File) bool {
 	}
 	b, err := f.Stat()
 	return err == nil && os.SameFile(a, b)
-}
-
-// lock locks f against other openings of it, here and in other processes.
-func lock(f *os.File) bool {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return false
-	}
-	cerr := conn.Control(func(fd uintptr) {
-		for {
-			err = unix.Flock(int(fd), unix.LOCK_EX|unix.LOCK_NB)
-			if err != unix.EINTR {
-				return
-			}
-		}
-	})
-	// A file system without locks cannot be shared between machines safely, and
-	// treating it as locked by others costs only that partials do not persist.
-	return cerr == nil && err == nil
 }
 
 // install moves the file called from, which is f, to where the whole blob is

@@ -32,6 +32,13 @@ func (c *Cache) touch(name string, fi fs.FileInfo) {
 	}
 }
 
+// used is touch for an open file.
+func (c *Cache) used(name string, f *os.File) {
+	if fi, err := f.Stat(); err == nil && c.dir.names(name, f) {
+		c.touch(name, fi)
+	}
+}
+
 // scan lists all files. What cannot be read is passed by.
 func (c *Cache) scan() []item {
 	root := c.dir.at()

@@ -155,6 +155,8 @@ func (p *part) arrived(d *partial, next int64, crcs []uint32, data [][]byte) boo
 	return true
 }
 
+var errNoSource = errors.New("not in the cache, and there is no source for it")
+
 var errTooLong = fmt.Errorf("%w: more bytes than asked for", ErrCorrupt)
 
 // pull asks the source for the bytes [off, end) and gives the body to take, which
@@ -162,6 +164,9 @@ var errTooLong = fmt.Errorf("%w: more bytes than asked for", ErrCorrupt)
 // breaks is resumed where it broke.
 func (p *part) pull(ctx context.Context, off, end int64, take func(r io.Reader, n int64) (int64, error)) error {
 	c := p.b.c
+	if p.h.src == nil {
+		return errNoSource
+	}
 	for tries := 0; ; tries++ {
 		c.count.requests.Add(1)
 		body, err := p.h.src.ReadRange(ctx, off, end-off)

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // A partial is the sparse file of a blob that is not whole, and its map. A
@@ -30,6 +28,9 @@ type partial struct {
 	mapf  *os.File // made with the first record
 	wrote chan struct{}
 }
+
+// syncEvery is how much of a file is handed to the disk at once while it is hashed.
+const syncEvery = 8 << 20
 
 var errBusy = errors.New("another process fills the partial file")
 
@@ -171,6 +172,9 @@ func (p *partial) hash(ctx context.Context) (same bool, bad []int64, err error) 
 			}
 		}
 		off += int64(len(b))
+		if off%syncEvery == 0 { // so that little is left to wait for in publish
+			startSync(p.f, off-syncEvery, syncEvery)
+		}
 	}
 	return p.key.is(h), bad, nil
 }
@@ -196,23 +200,6 @@ func (d *directory) publish(from string, f *os.File, key digest) error {
 	}
 	f.Chmod(0o400) // against accidents only
 	return nil
-}
-
-// syncData makes the bytes of f durable: a name in blobs must not come back
-// after a loss of power without them.
-func syncData(f *os.File) error {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	cerr := conn.Control(func(fd uintptr) {
-		for {
-			if err = unix.Fdatasync(int(fd)); err != unix.EINTR {
-				return
-			}
-		}
-	})
-	return errors.Join(cerr, err)
 }
 
 // discard removes the file and closes it. The map goes first: alone it is

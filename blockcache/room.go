@@ -181,13 +181,8 @@ func (d *directory) space() (free, all int64, err error) {
 	d.mu.RLock()
 	self := d.self
 	d.mu.RUnlock()
-	conn, err := self.SyscallConn()
-	if err != nil {
-		return 0, 0, err
-	}
 	var st unix.Statfs_t
-	cerr := conn.Control(func(fd uintptr) { err = unix.Fstatfs(int(fd), &st) })
-	if err = errors.Join(cerr, err); err != nil {
+	if err := onFD(self, func(fd int) error { return unix.Fstatfs(fd, &st) }); err != nil {
 		return 0, 0, err
 	}
 	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil

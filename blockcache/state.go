@@ -202,6 +202,7 @@ func (b *blob) close() {
 		d.close()
 	}
 	if f := b.whole.Load(); f != nil {
+		b.c.used(b.key.whole(), f) // it may have been open for days
 		f.Close()
 	}
 	for _, f := range b.broken {

@@ -66,11 +66,7 @@ func (b *blob) verify(d *partial) error {
 	case <-c.ctx.Done():
 		return ErrClosed
 	}
-	// The disk writes while the processor hashes; what is left for publish is little.
-	synced := make(chan error, 1)
-	go func() { synced <- syncData(d.f) }()
 	same, bad, err := d.hash(c.ctx)
-	err = errors.Join(err, <-synced)
 	switch {
 	case c.ctx.Err() != nil:
 		return ErrClosed
