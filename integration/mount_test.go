@@ -194,7 +194,11 @@ func (m *mount) log() string {
 // of its fields.
 func (m *mount) status() map[string]any {
 	m.t.Helper()
-	b, err := os.ReadFile(m.path(".hubfs", "status"))
+	var b []byte
+	err := bounded(m.t, 30*time.Second, "status", func() (err error) {
+		b, err = os.ReadFile(m.path(".hubfs", "status"))
+		return err
+	})
 	if err != nil {
 		m.t.Fatal(err)
 	}
