@@ -93,6 +93,8 @@ func (d *Dir) put(name string, k *kid) {
 	k.gen = d.w.gen
 	if k.dir != nil {
 		k.dir.parent, k.dir.name = d, name
+		was := d.kids[name]
+		k.covers = k.covers || was != nil && (was.gone() || was.covers || was.dir != nil && was.dir.based)
 	}
 	d.kids[name] = k
 	d.touch()
@@ -112,7 +114,7 @@ func (d *Dir) vacate(name string, bare bool) {
 	}
 	for p := d; p.parent != nil; p = p.parent {
 		if k := p.parent.kids[p.name]; k.through != nil || k.gen < d.w.gen {
-			p.parent.kids[p.name] = &kid{dir: k.dir, gen: d.w.gen}
+			p.parent.kids[p.name] = &kid{dir: k.dir, gen: d.w.gen, covers: k.covers}
 		}
 	}
 	d.touch()
@@ -251,6 +253,7 @@ func (w *Worktree) applySwap(r record) error {
 	if k1.dir != nil && d2.within(k1.dir) || k2.dir != nil && d1.within(k2.dir) || d1 == d2 && n1 == n2 {
 		return misfit(r)
 	}
+	k1.covers, k2.covers = true, true // for all that can be seen here
 	d1.put(n1, k2)
 	d2.put(n2, k1)
 	return nil

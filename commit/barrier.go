@@ -13,6 +13,7 @@ type barrier struct {
 	begun   uint64
 	done    uint64
 	running bool
+	callers int
 	err     error // of flush number done
 }
 
@@ -26,6 +27,8 @@ func newBarrier(flush func() error) *barrier {
 func (b *barrier) wait() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.callers++
+	defer func() { b.callers-- }()
 	target := b.begun + 1
 	for b.done < target {
 		if b.running {
@@ -42,4 +45,14 @@ func (b *barrier) wait() error {
 		b.cond.Broadcast()
 	}
 	return b.err
+}
+
+// waiting is the number of callers that are in wait and not flushing.
+func (b *barrier) waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running {
+		return b.callers - 1
+	}
+	return b.callers
 }

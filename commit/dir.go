@@ -39,6 +39,10 @@ type kid struct {
 	ref  *ref
 	gen  uint64 // Worktree.gen when it came
 
+	// covers says of a directory that the base may have something else at its
+	// place, which a commit deletes even if the directory is empty.
+	covers bool
+
 	// through is set for a directory that is here only because this snapshot
 	// has it. If a later base has it no more, it goes.
 	through *remote.Snapshot
@@ -161,7 +165,7 @@ func (d *Dir) natural() bool { return d.based && d.origin == d.path() }
 func (d *Dir) changed() bool {
 	for _, k := range d.kids {
 		switch {
-		case k.dir == nil:
+		case k.dir == nil, k.covers:
 			return true
 		case k.dir.based && !k.dir.natural():
 			return true

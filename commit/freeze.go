@@ -30,7 +30,11 @@ func (f *File) freeze() (bool, error) {
 
 // quiet reports whether nothing can write the file.
 func (st *state) quiet(g *os.File) (bool, error) {
-	ok, err := unwritten(g)
+	ask := unwritten
+	if st.noLease != nil {
+		ask = st.noLease
+	}
+	ok, err := ask(g)
 	if errors.Is(err, errNoLease) {
 		st.leaseless.Store(true)
 		n, err := ownDescriptors(g)

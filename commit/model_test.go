@@ -344,8 +344,12 @@ func checkModel(t *testing.T, rt *rapid.T) {
 		case "theirs":
 			count++
 			p := rapid.SampledFrom([]string{"their", "a/their", "b/their", "x/their"}).Draw(rt, "their path")
-			if _, ok := r.Files("main")[parentOf(p)]; ok {
+			there := r.Files("main")
+			if _, ok := there[parentOf(p)]; ok {
 				continue // a file is there
+			}
+			if _, ok := there[p]; ok {
+				continue // moved by us, perhaps: then a conflict
 			}
 			if k := m.find(parentOf(p)); parentOf(p) != "" && k != nil && !k.dir {
 				continue // would be a conflict

@@ -35,10 +35,13 @@ func leftOut(p string) string {
 	if len(p) > maxPath {
 		return "the path is too long"
 	}
+	if strings.Contains(p, `\`) {
+		return "the Hub takes no backslash in a path"
+	}
 	last := ""
 	for part := range strings.SplitSeq(p, "/") {
 		switch {
-		case part == ".git":
+		case strings.EqualFold(part, ".git"): // Git refuses all spellings
 			return ".git is never committed"
 		case part == "huggingface" && last == ".cache":
 			return ".cache/huggingface is never committed"

@@ -17,6 +17,9 @@ func (d *Dir) records(rs []record, at string) []record {
 		case k.ref != nil:
 			rs = append(rs, record{Op: opRef, P: p, E: movedFrom(k.ref.entry, k.ref.commit)})
 		case k.dir != nil:
+			if k.covers {
+				rs = append(rs, record{Op: opDel, P: p})
+			}
 			if k.through == nil {
 				rs = append(rs, k.dir.record(p))
 			}

@@ -75,8 +75,12 @@ func (r *retiring) walk(d *Dir) {
 				delete(d.kids, name)
 			}
 		default:
-			if at := r.p.mark.pos[k.dir]; !late && k.through == nil && r.full[at] {
-				d.kids[name] = &kid{dir: k.dir, gen: k.gen, through: unchecked}
+			if at := r.p.mark.pos[k.dir]; !late && k.through == nil {
+				now := &kid{dir: k.dir, gen: k.gen}
+				if r.full[at] {
+					now.through = unchecked
+				}
+				d.kids[name] = now
 			}
 			r.walk(k.dir)
 		}
@@ -253,7 +257,7 @@ func (w *Worktree) covered() bool {
 	var walk func(d *Dir) bool
 	walk = func(d *Dir) bool {
 		for _, k := range d.kids {
-			if k.gone() || k.ref != nil || k.dir != nil && (k.dir.based && !k.dir.natural() || walk(k.dir)) {
+			if k.gone() || k.covers || k.ref != nil || k.dir != nil && (k.dir.based && !k.dir.natural() || walk(k.dir)) {
 				return true
 			}
 		}

@@ -79,10 +79,10 @@ func (s *slot) settle() {
 	case k == nil || k.through == nil || k.through == s.base:
 		return
 	case shown:
-		s.kid = &kid{dir: k.dir, gen: k.gen, through: s.base}
+		s.kid = &kid{dir: k.dir, gen: k.gen, covers: k.covers, through: s.base}
 		d.kids[s.name] = s.kid
 	case len(k.dir.kids) > 0:
-		s.kid = &kid{dir: k.dir, gen: k.gen}
+		s.kid = &kid{dir: k.dir, gen: k.gen, covers: k.covers}
 		d.kids[s.name] = s.kid
 	default:
 		d.w.kill(k.dir)

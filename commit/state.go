@@ -24,7 +24,8 @@ type state struct {
 	journal *journal
 	dir     *barrier // makes names in files/ durable
 
-	leaseless atomic.Bool // the file system has no leases
+	leaseless atomic.Bool                  // the file system has no leases
+	noLease   func(*os.File) (bool, error) // tests: stands for unwritten
 
 	mu    sync.Mutex
 	next  uint64 // number of the next staged file

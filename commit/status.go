@@ -66,6 +66,9 @@ func (v *inventory) walk(d *shot) {
 		case k.dir != nil:
 			sub := d.subs[k.dir]
 			v.walk(sub)
+			if k.covers && v.has(d, name) && !sub.natural() {
+				v.staged = append(v.staged, StagedPath{Path: p, Op: "delete"})
+			}
 			switch {
 			case sub.based && !sub.natural():
 				sp.Op, sp.From = "move", sub.origin

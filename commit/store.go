@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -87,11 +88,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// normal is the key of a repo: the default branch is written "".
+// Dir is the state directory.
+func (s *Store) Dir() string { return s.o.Dir }
+
+// normal is the key of a repo: a branch has one name, the default one "".
 func normal(repo remote.Repo) remote.Repo {
 	if repo.Type == "" {
 		repo.Type = remote.Model
 	}
+	repo.Rev = strings.TrimPrefix(repo.Rev, "refs/heads/")
 	if repo.Rev == remote.DefaultBranch {
 		repo.Rev = ""
 	}
