@@ -89,7 +89,29 @@ func (w *Worktree) name(f *File, s *slot) (bool, error) {
 		return false, err
 	}
 	w.files[f.seq] = f
-	return true, w.must(w.apply(r))
+	err := w.must(w.apply(r))
+	w.compact()
+	return true, err
+}
+
+// compactAfter is how many records a journal has at least when it is
+// rewritten while it is used.
+const compactAfter = 10_000
+
+// compact rewrites a journal that has become much longer than what it says,
+// so that programs that make and remove files all day do not fill the disk.
+func (w *Worktree) compact() {
+	n := w.st.journal.length()
+	if n < compactAfter || n < 4*w.live || w.planning || len(w.pending) > 0 {
+		return
+	}
+	rs := w.records()
+	w.live = len(rs)
+	if n >= 4*w.live {
+		if err := w.st.journal.rewrite(rs); err != nil {
+			w.s.o.Logger.Warn("the journal could not be shortened", "repo", w.repo.String(), "error", err)
+		}
+	}
 }
 
 // must reports a record that was written and could not be applied: then
@@ -146,6 +168,7 @@ func (w *Worktree) try(valid func() bool, do func() (record, error), done func()
 	if done != nil {
 		done()
 	}
+	w.compact()
 	return false, nil
 }
 

@@ -378,7 +378,7 @@ func TestManyFiles(t *testing.T) {
 	w := newWorld(t)
 	w.hub.Repo("acme/m")
 	tr := w.tree("acme/m")
-	n := 5000
+	n := compactAfter + 500 // the journal is shortened meanwhile
 	for i := range n {
 		if _, err := tr.Root().Create(ctx, fmt.Sprintf("f%06d", i), 0o644, true); err != nil {
 			t.Fatal(err)
@@ -386,6 +386,13 @@ func TestManyFiles(t *testing.T) {
 	}
 	for i := range n / 2 {
 		rm(t, tr, fmt.Sprintf("f%06d", i))
+	}
+	for range 2 * n {
+		save(t, tr, "tmp", "")
+		rm(t, tr, "tmp")
+	}
+	if got := tr.st.journal.length(); got > 4*n {
+		t.Errorf("the journal has %d records", got)
 	}
 	w.crash()
 	w.open()

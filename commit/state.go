@@ -114,7 +114,15 @@ func (st *state) begin(id identity, first []record) error {
 		return err
 	}
 	st.journal.synced = int64(len(b))
-	return st.identify(id)
+	if err := st.identify(id); err != nil {
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(st.disk.path))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	return st.disk.sync(parent)
 }
 
 // newFile makes the next empty files/<seq>.

@@ -17,7 +17,7 @@ func (w *Worktree) Status(ctx context.Context) Status {
 		s.LastError = strings.Join(w.warnings, "; ")
 	}
 	for _, err := range []error{w.refused, w.held} {
-		if err != nil && w.st == nil {
+		if err != nil && (w.st == nil || err == w.refused) {
 			s.ReadOnly, s.Reason = true, strings.TrimPrefix(err.Error(), "read-only: ")
 		}
 	}

@@ -28,6 +28,7 @@ type Worktree struct {
 	started   time.Time
 	st        *state           // nil until the first change
 	files     map[uint64]*File // with a name
+	live      int              // records that the journal needed when it was last looked at
 	replaying bool
 	gen       uint64 // of the changes made now; a plan takes all up to one
 	mark      *mark  // the last plan in the journal
