@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // disk is one worktree's state directory. Every effect on it goes through
@@ -14,6 +16,35 @@ type disk struct {
 	path string   // absolute; changes only when a repo not yet created is renamed
 	root *os.Root // of path: nothing is followed out of it
 	hook func(op, name string) error
+
+	// files is of files/, so that a staged file is one step away. It is set
+	// before anybody else has the disk.
+	files *os.Root
+}
+
+// at is where a name is looked up.
+func (d *disk) at(name string) (*os.Root, string) {
+	if d.files != nil {
+		if rest, ok := strings.CutPrefix(name, filesName+"/"); ok {
+			return d.files, rest
+		}
+	}
+	return d.root, name
+}
+
+func (d *disk) openFiles() (err error) {
+	d.files, err = d.root.OpenRoot(filesName)
+	return err
+}
+
+func (d *disk) lstat(name string) (fs.FileInfo, error) {
+	root, name := d.at(name)
+	return root.Lstat(name)
+}
+
+func (d *disk) chtimes(name string, atime, mtime time.Time) error {
+	root, name := d.at(name)
+	return root.Chtimes(name, atime, mtime)
 }
 
 func openDisk(path string, hook func(op, name string) error) (*disk, error) {
@@ -50,11 +81,13 @@ func (d *disk) create(name string) (*os.File, error) {
 	if err := d.before("create", name); err != nil {
 		return nil, err
 	}
-	return d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	root, name := d.at(name)
+	return root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 func (d *disk) open(name string, flags int) (*os.File, error) {
-	return d.root.OpenFile(name, flags&^(os.O_CREATE|os.O_EXCL)|syscall.O_NOFOLLOW, 0)
+	root, name := d.at(name)
+	return root.OpenFile(name, flags&^(os.O_CREATE|os.O_EXCL)|syscall.O_NOFOLLOW, 0)
 }
 
 func (d *disk) write(f *os.File, b []byte) (int, error) {
@@ -98,7 +131,8 @@ func (d *disk) remove(name string) error {
 	if err := d.before("remove", name); err != nil {
 		return err
 	}
-	return d.root.Remove(name)
+	root, name := d.at(name)
+	return root.Remove(name)
 }
 
 // replace puts a file with this content in the place of name: all of it or
@@ -129,4 +163,9 @@ func (d *disk) replace(name string, content []byte) (err error) {
 	return d.syncDir(".")
 }
 
-func (d *disk) close() error { return d.root.Close() }
+func (d *disk) close() error {
+	if d.files != nil {
+		d.files.Close()
+	}
+	return d.root.Close()
+}

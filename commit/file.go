@@ -110,7 +110,7 @@ func (f *File) stat() (fs.FileInfo, error) {
 		}
 		return fileInfo{f.final, f.mode, f.unlinked}, nil
 	}
-	st, err := f.st.disk.root.Lstat(f.name())
+	st, err := f.st.disk.lstat(f.name())
 	if errors.Is(err, fs.ErrNotExist) && f.final != nil {
 		st, err = f.final, nil // being moved into the cache just now
 	}
@@ -180,7 +180,7 @@ func (f *File) Chtimes(atime, mtime time.Time) error {
 	if f.place != inStaging {
 		return ErrFrozen
 	}
-	return f.st.disk.root.Chtimes(f.name(), atime, mtime)
+	return f.st.disk.chtimes(f.name(), atime, mtime)
 }
 
 // Sync makes content and name durable: after it returned nil they survive a

@@ -61,21 +61,31 @@ func (f *File) thaw() {
 	}
 }
 
-// busy reports whether something may be writing the file.
-func (f *File) busy() bool {
+// look says how large the file is and whether something may be writing it.
+func (f *File) look() (size int64, busy bool) {
 	f.mu.Lock()
-	if f.place != inStaging || f.holds > 0 {
+	if f.place != inStaging {
+		if f.final != nil {
+			size = f.final.Size()
+		}
 		f.mu.Unlock()
-		return false
+		return size, false
 	}
+	frozen := f.holds > 0
 	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
 	f.mu.Unlock()
 	if err != nil {
-		return false
+		return 0, false
 	}
 	defer g.Close()
+	if st, err := g.Stat(); err == nil {
+		size = st.Size()
+	}
+	if frozen {
+		return size, false
+	}
 	quiet, err := f.st.quiet(g)
-	return err == nil && !quiet
+	return size, err == nil && !quiet
 }
 
 // leases reports whether the staging file system has them, found out with the

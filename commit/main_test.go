@@ -42,19 +42,30 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	hub, err := hubtest.New(hubtest.Options{Dir: t.TempDir()})
+	w := makeWorld(t, t.TempDir())
+	t.Cleanup(w.end)
+	return w
+}
+
+// makeWorld is newWorld for tests that make thousands: end is theirs to call.
+func makeWorld(t testing.TB, dir string) *world {
+	t.Helper()
+	hub, err := hubtest.New(hubtest.Options{Dir: filepath.Join(dir, "hub")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := hub.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { hub.Close() })
 	hub.AddUser("alice", token, hubtest.User{Orgs: map[string]string{"acme": "write"}})
-	w := &world{t: t, hub: hub, dir: t.TempDir()}
+	w := &world{t: t, hub: hub, dir: dir}
 	w.open()
-	t.Cleanup(w.close)
 	return w
+}
+
+func (w *world) end() {
+	w.close()
+	w.hub.Close()
 }
 
 func (w *world) open() {

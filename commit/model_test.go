@@ -138,9 +138,13 @@ func TestModel(t *testing.T) {
 }
 
 func checkModel(t *testing.T, rt *rapid.T) {
-	w := newWorld(t)
-	defer w.close()
-	defer w.hub.Close()
+	dir, err := os.MkdirTemp("", "hubfs-model-")
+	if err != nil {
+		rt.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	w := makeWorld(t, dir)
+	defer w.end()
 	r := w.hub.Repo("acme/m")
 	m := newModel()
 	m.put(".gitattributes", string(r.Read("main", ".gitattributes")))

@@ -34,6 +34,9 @@ func (w *Worktree) replay(st *state) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = st.disk.mkdir(filesName)
 	}
+	if err == nil {
+		err = st.disk.openFiles()
+	}
 	if err != nil {
 		return err
 	}

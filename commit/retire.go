@@ -296,7 +296,7 @@ func (p *plan) prepareAdoption() {
 		}
 		it.file.mu.Lock()
 		if it.file.place == inStaging {
-			if st, err := it.file.st.disk.root.Lstat(it.file.name()); err == nil {
+			if st, err := it.file.st.disk.lstat(it.file.name()); err == nil {
 				it.file.final, it.file.blob = st, it.blob
 			}
 		}

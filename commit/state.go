@@ -103,6 +103,9 @@ func (st *state) begin(id identity, first []record) error {
 	if err := st.disk.mkdir(filesName); err != nil {
 		return err
 	}
+	if err := st.disk.openFiles(); err != nil {
+		return err
+	}
 	b, err := encode(first)
 	if err != nil {
 		return err

@@ -55,10 +55,8 @@ func (v *inventory) walk(d *shot) {
 		switch {
 		case k.file != nil:
 			sp.Op = v.op(d, name)
-			if st, err := k.file.Stat(); err == nil {
-				sp.Size = st.Size()
-			}
-			if k.file.busy() {
+			var busy bool
+			if sp.Size, busy = k.file.look(); busy {
 				v.busy = append(v.busy, p)
 			}
 		case k.ref != nil:

@@ -37,7 +37,7 @@ func (f *File) remove(force bool) bool {
 	if !force && (err != nil || !free) {
 		return false
 	}
-	final, err := f.st.disk.root.Lstat(f.name())
+	final, err := f.st.disk.lstat(f.name())
 	if err != nil {
 		return false
 	}
