@@ -148,11 +148,17 @@ func (f *controlFile) Setattr(ctx context.Context, h fusefs.FileHandle, in *fuse
 	return f.Getattr(ctx, h, out)
 }
 
-// Open gives a stream past the page cache: the file has no size.
+// Open goes past the page cache, as the file has no size. Only a conversation
+// is a stream: the kernel sends offset 0 with each read of one, and a text is
+// read by offset.
 func (f *controlFile) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	op := &op{opContext: newOpContext(ctx, f.m.pending), m: f.m}
 	defer op.finish()
-	return f.open(op, flags), fuse.FOPEN_DIRECT_IO | fuse.FOPEN_STREAM, 0
+	h := f.open(op, flags)
+	if _, text := h.(*textHandle); text {
+		return h, fuse.FOPEN_DIRECT_IO, 0
+	}
+	return h, fuse.FOPEN_DIRECT_IO | fuse.FOPEN_STREAM, 0
 }
 
 // A textHandle is a text as it was when the file was opened.

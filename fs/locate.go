@@ -82,11 +82,9 @@ func (m *mount) locate(ctx context.Context, rel string) (place, error) {
 		return place{}, syscall.ENOENT
 	}
 	if repo.Namespace() == "" && len(parts) == 1 && repo.Rev == "" {
-		// A namespace, unless it is known to be the one-word id of a repo.
-		if w := m.opened(repo); w != nil {
-			return walk(ctx, w, nil)
+		if !m.isWord(t, parts[0]) {
+			return place{kind: "namespace", prefix: prefix + parts[0] + "/"}, nil
 		}
-		return place{kind: "namespace", prefix: prefix + parts[0] + "/"}, nil
 	}
 	w, err := m.store.Worktree(ctx, repo)
 	if errors.Is(err, iofs.ErrNotExist) && repo.Namespace() != "" {
@@ -103,14 +101,14 @@ func (m *mount) locate(ctx context.Context, rel string) (place, error) {
 	return walk(ctx, w, rest)
 }
 
-// opened is the worktree that a one-word id has led to, if it has been used.
-func (m *mount) opened(repo remote.Repo) *commit.Worktree {
-	for _, w := range m.worktrees() {
-		if r := w.Repo(); r.Type == repo.Type && r.ID == repo.ID {
-			return w
-		}
+// isWord reports whether a name at the root is known to be the one-word id of a
+// repo, and no namespace.
+func (m *mount) isWord(t remote.RepoType, name string) bool {
+	n, ok := operations(m.rootInode).(*typeNode)
+	if ok && t != remote.Model {
+		n = n.types[t.Plural()]
 	}
-	return nil
+	return ok && n.known(name) != nil
 }
 
 // splitRepo takes the repo off the front of a path.

@@ -49,12 +49,11 @@ type Info struct {
 	Blob        string `json:"blob,omitempty"` // remote.Blob.ID
 	Size        int64  `json:"size"`
 	Staged      bool   `json:"staged,omitempty"`
-	Busy        bool   `json:"busy,omitempty"`   // staged, and open for writing
-	Cached      int64  `json:"cached"`           // bytes of it on this disk
-	Whole       bool   `json:"whole,omitempty"`  // all of it, and verified
-	Passthrough string `json:"passthrough"`      // of files: "yes" if the next open is, or why not
-	Error       string `json:"error,omitempty"`  // why the path cannot be shown, in the Hub's own words where it has some
-	Target      string `json:"target,omitempty"` // the canonical name, of a repo asked for by another
+	Busy        bool   `json:"busy,omitempty"`  // staged, and open for writing
+	Cached      int64  `json:"cached"`          // bytes of it on this disk
+	Whole       bool   `json:"whole,omitempty"` // all of it, and verified
+	Passthrough string `json:"passthrough"`     // of files: "yes" if the next open is, or why not
+	Error       string `json:"error,omitempty"` // why the path cannot be shown, in the Hub's own words where it has some
 }
 
 func (m *mount) statusText(ctx context.Context) []byte {

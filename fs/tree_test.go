@@ -35,7 +35,7 @@ func wantNames(t *testing.T, dir string, want ...string) {
 // fillHub has repos of all types, revisions, a renamed repo and a one-word id.
 func fillHub(h *hubtest.Hub) {
 	m := h.Repo("openai-community/gpt2")
-	m.Put("config.json", "v1")
+	m.Commit("main", "first", map[string]string{"config.json": "v1", "README.md": "r"})
 	m.Tag("v1.0", "main")
 	m.Put("config.json", "v2")
 	m.Branch("feature/x", "main")
@@ -118,10 +118,10 @@ func TestOneWordAndRenamed(t *testing.T) {
 
 	// Found by ls, and from inside.
 	g := mountHub(t, opts{Fill: fillHub})
-	wantNames(t, g.path("gpt2"), ".gitattributes", "config.json")
+	wantNames(t, g.path("gpt2"), ".gitattributes", "README.md", "config.json")
 	h := mountHub(t, opts{Fill: fillHub})
 	t.Chdir(h.path("gpt2"))
-	wantNames(t, ".", ".gitattributes", "config.json")
+	wantNames(t, ".", ".gitattributes", "README.md", "config.json")
 	wantContent(t, "config.json", "v2")
 	t.Chdir("/")
 }
