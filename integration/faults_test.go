@@ -197,8 +197,12 @@ func TestCompatibleServers(t *testing.T) {
 			repo.Commit("main", "Files", map[string]string{"config.json": "{}", "a/b/c.txt": "deep", "model.safetensors": big})
 			m := mountHub(t, hub)
 			for path, want := range map[string]string{"config.json": "{}", "a/b/c.txt": "deep", "model.safetensors": big} {
-				if got := string(read(t, m.path("me/model", path))); got != want {
-					t.Errorf("%s: %d bytes, want %d, equal %v", path, len(got), len(want), got == want)
+				got, err := os.ReadFile(m.path("me/model", path))
+				if q.TreeNoLFS && path == "model.safetensors" && errors.Is(err, syscall.EIO) {
+					continue // its hash is not known: a clear error is right, too
+				}
+				if err != nil || string(got) != want {
+					t.Errorf("%s: %d bytes, want %d, equal %v, error %v", path, len(got), len(want), string(got) == want, err)
 				}
 			}
 			if _, err := os.Stat(m.path("me/none")); !errors.Is(err, os.ErrNotExist) {

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,14 +78,14 @@ func TestStaleMountIsReplaced(t *testing.T) {
 	hub.Repo(user+"/model").Put("config.json", "{}")
 	m := mountHub(t, hub)
 	read(t, m.path("me/model/config.json"))
+	waitUntil(t, "the file is in the cache folder", func() bool {
+		return m.status()["cache"].(map[string]any)["blobs"].(float64) == 1
+	})
 	if err := syscall.Kill(m.pid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitUntil(t, "the mount is dead", func() bool {
-		_, err := os.Stat(m.mnt)
-		return errors.Is(err, syscall.ENOTCONN)
-	})
-	if code, out := m.run("status"); code != 0 && !strings.Contains(out, "ended") {
+	waitUntil(t, "the daemon is gone", func() bool { return len(processesOf(m.mnt)) == 0 })
+	if code, out := m.run("status", m.mnt); code != 0 && !strings.Contains(out, "ended") {
 		t.Errorf("status of a dead mount: exit code %d: %s", code, out)
 	}
 	m.start()
@@ -98,10 +97,7 @@ func TestStaleMountIsReplaced(t *testing.T) {
 	if err := syscall.Kill(m.pid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitUntil(t, "the mount is dead", func() bool {
-		_, err := os.Stat(m.mnt)
-		return errors.Is(err, syscall.ENOTCONN)
-	})
+	waitUntil(t, "the daemon is gone", func() bool { return len(processesOf(m.mnt)) == 0 })
 	m.must("umount", m.mnt)
 	if mounted(m.mnt) {
 		t.Error("still mounted")
