@@ -3,7 +3,6 @@ package commit
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -357,7 +356,7 @@ func walkAll(t *testing.T, d *Dir) {
 			continue
 		}
 		if k.dir.parent != d || k.dir.name != name || k.dir.dead {
-			t.Fatal(fmt.Sprintf("%q of %q does not know its place", name, d.path()))
+			t.Fatalf("%q of %q does not know its place", name, d.path())
 		}
 		walkAll(t, k.dir)
 	}

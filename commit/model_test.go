@@ -208,8 +208,7 @@ func checkModel(t *testing.T, rt *rapid.T) {
 		tr = w.tree("acme/m")
 	}
 
-	var one func()
-	one = func() {
+	one := func() {
 		d, md, _ := pick("dir")
 		name := names.Draw(rt, "name")
 		switch op := rapid.SampledFrom([]string{"save", "save", "edit", "unlink", "unlink", "mkdir", "rmdir", "rename", "rename", "rename"}).Draw(rt, "op"); op {

@@ -1,11 +1,7 @@
 package commit
 
 import (
-	"context"
-	"fmt"
-	"io/fs"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/hubfs/hubfs/remote"
@@ -126,112 +122,6 @@ func (w *Worktree) tell(changes []Change) {
 	for _, f := range fs {
 		f(changes)
 	}
-}
-
-// A readOnlyError says why nothing can be staged. It is syscall.EROFS.
-type readOnlyError struct{ reason string }
-
-func (e *readOnlyError) Error() string { return "read-only: " + e.reason }
-func (e *readOnlyError) Unwrap() error { return syscall.EROFS }
-
-// Writable reports whether changes can be staged: nil, or an error that is
-// syscall.EROFS and says why not, or what kept it from being found out. A
-// positive answer is kept, and so is the Hub's negative one.
-func (w *Worktree) Writable(ctx context.Context) error {
-	w.mu.RLock()
-	ready, refused, closed := w.st != nil && w.allowed, w.refused, w.closed
-	w.mu.RUnlock()
-	switch {
-	case closed:
-		return fmt.Errorf("%s: %w", w.Repo(), fs.ErrClosed)
-	case ready:
-		return nil
-	case refused != nil:
-		return refused
-	}
-	if err := w.may(ctx); err != nil {
-		return err
-	}
-	return w.prepare(ctx)
-}
-
-// may asks who the token belongs to, once.
-func (w *Worktree) may(ctx context.Context) error {
-	w.mu.RLock()
-	repo, allowed := w.repo, w.allowed
-	w.mu.RUnlock()
-	if allowed {
-		return nil
-	}
-	refuse := func(reason string) error {
-		err := &readOnlyError{reason}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.refused = err
-		return err
-	}
-	if w.s.o.ReadOnly {
-		return refuse("the mount is read-only")
-	}
-	ok, reason, err := w.s.o.Client.MayWrite(ctx, repo)
-	if err != nil {
-		return fmt.Errorf("may %s be written: %w", repo, err)
-	}
-	if !ok {
-		return refuse(reason)
-	}
-	w.mu.Lock()
-	w.allowed = true
-	w.mu.Unlock()
-	return nil
-}
-
-// prepare takes the state on disk before the first change.
-func (w *Worktree) prepare(ctx context.Context) error {
-	w.setUp.Lock()
-	defer w.setUp.Unlock()
-	w.mu.RLock()
-	ready, repo, base := w.st != nil, w.repo, w.base
-	w.mu.RUnlock()
-	if ready {
-		return nil
-	}
-	st, id, err := w.s.openState(ctx, repo, true)
-	if held, ok := err.(*heldError); ok {
-		return w.holdBy(held)
-	}
-	if err != nil {
-		return err
-	}
-	if id.Repo != "" {
-		// Since this worktree was opened another process has staged here. What
-		// it left does not lie over our base; if it left nothing, begin anew.
-		if staged(st.disk.path, id) {
-			st.release()
-			return &readOnlyError{"another process has staged changes meanwhile: mount again to see them"}
-		}
-	}
-	id = identity{Endpoint: w.s.o.Client.Endpoint(), Repo: repo.String()}
-	if err := st.begin(id, header(base)); err != nil {
-		st.release()
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		st.erase()
-		return fs.ErrClosed
-	}
-	w.st, w.held = st, nil
-	return nil
-}
-
-func (w *Worktree) holdBy(held *heldError) error {
-	err := &readOnlyError{held.Error()}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.held = err
-	return err
 }
 
 // header are the first records of a journal.

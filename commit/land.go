@@ -1,0 +1,188 @@
+package commit
+
+import (
+	"io/fs"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hubfs/hubfs/remote"
+)
+
+// land makes a plan that has become a commit the base, in the journal first,
+// and moves what was staged into the cache. current is the plan that is being
+// sent, whose files are given back by its owner.
+func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
+	late := p.checkAgain()
+	adopting := make(chan struct{})
+	defer close(adopting)
+	p.prepareAdoption()
+
+	w.mu.Lock()
+	r := record{Op: opBase}
+	if base != nil {
+		r = baseRecord(base)
+	}
+	rs := []record{}
+	for i, q := range w.pending {
+		if q == p {
+			r.S = uint64(i + 1)
+		}
+	}
+	if r.S == 0 { // nothing was sent
+		rs = append(rs, p.intent())
+		r.S = uint64(len(w.pending) + 1)
+	}
+	rs = append(rs, r)
+	for _, it := range late {
+		rs = append(rs, record{Op: opPut, P: it.path, S: it.file.seq, M: uint32(it.file.mode)})
+	}
+	// Without the record the next process finds the commit by its intent.
+	noted := w.st.journal.append(rs...)
+	others := w.pending
+	w.pending, w.planning = nil, false
+	w.adopting = adopting
+	p.leaveOut(late)
+	changes := w.retire(p, base)
+	changes = append(changes, w.foreignChanges(p.foreign)...)
+	if p.large() {
+		changes = append(changes, Change{Dir: w.root, Name: attributes}) // the Hub may have added lines
+	}
+	w.mu.Unlock()
+
+	if err := w.checkpoint(); err == nil || noted == nil && w.st.journal.sync() == nil {
+		w.adopt(p)
+	} else {
+		w.s.o.Logger.Warn("the commit is made, but the journal could not be written", "repo", w.Repo().String(), "error", err)
+	}
+	for _, q := range others {
+		if q != current {
+			q.thaw()
+		}
+	}
+	w.mu.Lock()
+	w.adopting = nil
+	w.mu.Unlock()
+	w.tell(changes)
+}
+
+// landQuietly lets go of what was staged and is no change.
+func (w *Worktree) landQuietly(p *plan) error {
+	w.mu.RLock()
+	base, isNew := w.base, w.isNew
+	w.mu.RUnlock()
+	if isNew {
+		return nil // nothing to be put into it: it stays staged as it is
+	}
+	if p.parent != w.BaseCommit() {
+		base = p.base // others had made the very same changes
+	}
+	if len(p.items) == 0 && len(p.deletes) == 0 && p.parent == w.BaseCommit() && !w.covered() {
+		return nil
+	}
+	w.land(p, base, p)
+	return nil
+}
+
+// covered reports whether names are covered that the base does not have, or
+// directories show through from elsewhere.
+func (w *Worktree) covered() bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	var walk func(d *Dir) bool
+	walk = func(d *Dir) bool {
+		for _, k := range d.kids {
+			if k.gone() || k.covers || k.ref != nil || k.dir != nil && (k.dir.based && !k.dir.natural() || walk(k.dir)) {
+				return true
+			}
+		}
+		return false
+	}
+	return walk(w.root)
+}
+
+// leaveOut takes items out of a plan that stay staged.
+func (p *plan) leaveOut(late []*item) {
+	for _, it := range late {
+		p.drop(func(x *item) bool { return x == it })
+	}
+}
+
+// checkAgain finds files that were written although they were frozen, which
+// can be only where the file system has no leases.
+func (p *plan) checkAgain() (late []*item) {
+	for _, it := range p.items {
+		if it.file == nil || it.sum == nil || it.file.st.leases() {
+			continue
+		}
+		again, err := it.file.rehash(len(it.sum.git) == 64)
+		if err != nil || again.sha256 != it.sum.sha256 {
+			late = append(late, it)
+		}
+	}
+	return late
+}
+
+// prepareAdoption notes what the files are like while they are still here.
+func (p *plan) prepareAdoption() {
+	for _, it := range p.items {
+		if it.file == nil {
+			continue
+		}
+		it.file.mu.Lock()
+		if it.file.place == inStaging {
+			if st, err := it.file.st.disk.lstat(it.file.name()); err == nil {
+				it.file.final, it.file.blob = st, it.blob
+			}
+		}
+		it.file.mu.Unlock()
+	}
+}
+
+// adopt moves committed files into the cache: what was just written is warm.
+// A file that can't be taken is dropped; the Hub has it.
+func (w *Worktree) adopt(p *plan) {
+	var g errgroup.Group
+	g.SetLimit(parallelAdoptions) // each waits for the disk
+	for _, it := range p.items {
+		if it.file == nil {
+			continue
+		}
+		g.Go(func() error {
+			w.adoptFile(it)
+			return nil
+		})
+	}
+	g.Wait()
+}
+
+const parallelAdoptions = 16
+
+func (w *Worktree) adoptFile(it *item) {
+	f := it.file
+	err := w.s.o.Cache.Adopt(it.blob.ID, f.st.disk.path+"/"+f.name())
+	f.mu.Lock()
+	if f.place == inStaging {
+		f.place, f.blob, f.sum = inCache, it.blob, nil
+		if f.final == nil {
+			f.final = goneInfo{}
+		}
+		if err != nil {
+			f.st.disk.remove(f.name())
+		}
+	}
+	f.mu.Unlock()
+	if err != nil {
+		w.s.o.Logger.Info("committed content is not kept in the cache", "path", it.path, "error", err)
+	}
+}
+
+// goneInfo describes a file whose description could not be had.
+type goneInfo struct{}
+
+func (goneInfo) Name() string       { return "" }
+func (goneInfo) Size() int64        { return 0 }
+func (goneInfo) Mode() fs.FileMode  { return fileMode }
+func (goneInfo) ModTime() time.Time { return time.Time{} }
+func (goneInfo) IsDir() bool        { return false }
+func (goneInfo) Sys() any           { return nil }
