@@ -43,6 +43,7 @@ type opts struct {
 	Cache     string               // "" = a new directory
 	Anonymous bool
 	Hub       hubtest.Options
+	Use       *hubtest.Hub // this Hub instead of a new one
 }
 
 // mountHub mounts a new Hub, where "me" has the token that is used.
@@ -63,10 +64,12 @@ func mountHub(t *testing.T, o opts) *fixture {
 		o.Hub.Dir = filepath.Join(dir, "hub")
 	}
 	must(t, os.Mkdir(f.mnt, 0o755))
-	f.hub = must1(hubtest.New(o.Hub))(t)
-	f.hub.AddUser("me", token, hubtest.User{Orgs: map[string]string{"acme": "write"}})
-	must(t, f.hub.Start("127.0.0.1:0"))
-	t.Cleanup(func() { f.hub.Close() })
+	if f.hub = o.Use; f.hub == nil {
+		f.hub = must1(hubtest.New(o.Hub))(t)
+		f.hub.AddUser("me", token, hubtest.User{Orgs: map[string]string{"acme": "write"}})
+		must(t, f.hub.Start("127.0.0.1:0"))
+		t.Cleanup(func() { f.hub.Close() })
+	}
 	if o.Fill != nil {
 		o.Fill(f.hub)
 	}

@@ -141,13 +141,12 @@ func (m *mount) fuseOptions() *fusefs.Options {
 		// The kernel checks permissions itself: no ACCESS for each step of a path.
 		Options:    []string{"default_permissions", "nosuid", "nodev"},
 		AllowOther: m.opts.AllowOther,
-		// As root by mount(2), without fusermount3; else that fails and
-		// fusermount3 is used.
-		DirectMount:      true,
-		DirectMountFlags: unix.MS_NOSUID | unix.MS_NODEV,
-		MaxBackground:    128,
-		MaxWrite:         maxWrite,
-		MaxStackDepth:    stackDepth(m.cache.Dir(), m.stateDir()),
+		// Root needs no fusermount3, and gets no better errors from it.
+		DirectMountStrict: os.Geteuid() == 0,
+		DirectMountFlags:  unix.MS_NOSUID | unix.MS_NODEV,
+		MaxBackground:     128,
+		MaxWrite:          maxWrite,
+		MaxStackDepth:     stackDepth(m.cache.Dir(), m.stateDir()),
 		// ENOSYS to the first of them, and the kernel never asks again: ls -l
 		// of many files takes a tenth of the time.
 		DisableXAttrs: true,
@@ -183,7 +182,7 @@ func (m *mount) serve(root fusefs.InodeEmbedder) (*Server, error) {
 		m.notifier.close()
 		return nil, fmt.Errorf("mount %s: %w", m.dir, err)
 	}
-	if srv.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH != 0 {
+	if srv.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH != 0 && !m.opts.noPassthrough {
 		m.backings.server = srv
 	}
 	s := &Server{m: m, fuse: srv, gone: make(chan struct{})}

@@ -46,7 +46,7 @@ func (n *namespaceNode) Lookup(ctx context.Context, name string, out *fuse.Entry
 		return in, op.end(err)
 	}
 	e, err := n.find(op, name)
-	if absent(err) && n.lookOneWord(op, err) {
+	if absent(err) && n.lookOneWord(op) {
 		return nil, op.end(syscall.ESTALE)
 	}
 	if errors.Is(err, iofs.ErrNotExist) {
@@ -69,24 +69,22 @@ func absent(err error) bool {
 // his working directory, or open.
 func (n *namespaceNode) oneWord() *repoEntry { return n.parent.known(n.ns) }
 
-// lookOneWord asks whether the namespace is the one-word id of a repo. A name
-// that cannot be a repo's, or a namespace known to have repos, is no reason.
-func (n *namespaceNode) lookOneWord(ctx context.Context, err error) bool {
+// lookOneWord asks whether the namespace is the one-word id of a repo, unless it
+// is known to have repos itself.
+func (n *namespaceNode) lookOneWord(ctx context.Context) bool {
 	n.cacheMu.Lock()
 	skip := time.Since(n.noWord) < fleeting || len(n.listing) > 0
 	n.cacheMu.Unlock()
 	if skip || len(n.opened()) > 0 || len(n.m.store.NewRepos(n.typ, n.ns)) > 0 {
 		return false
 	}
-	if _, err = n.parent.find(ctx, n.ns); err == nil {
-		return true
-	}
+	_, err := n.parent.find(ctx, n.ns)
 	if absent(err) {
 		n.cacheMu.Lock()
 		n.noWord = time.Now()
 		n.cacheMu.Unlock()
 	}
-	return false
+	return err == nil
 }
 
 // OpendirHandle asks for the listing: one that is empty may mean that the name
@@ -96,7 +94,7 @@ func (n *namespaceNode) OpendirHandle(ctx context.Context, flags uint32) (fusefs
 	h := &dirHandle{m: n.m, dir: n}
 	if n.oneWord() == nil {
 		list, err := n.list(op)
-		if err == nil && len(list) == 0 && n.lookOneWord(op, iofs.ErrNotExist) {
+		if err == nil && len(list) == 0 && n.lookOneWord(op) {
 			err = syscall.ESTALE
 		}
 		if err != nil {

@@ -23,6 +23,8 @@ type Options struct {
 
 	Debug  bool         // log each operation
 	Logger *slog.Logger // nil = slog.Default()
+
+	noPassthrough bool // tests: as where the kernel does not allow it
 }
 
 const defaultUmask = 0o022
