@@ -35,33 +35,49 @@ func (c *Cache) adopt(key digest, path string) error {
 		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), path)
-	defer f.Close()
-	fi, err := f.Stat()
+	whole, err := c.adoptFile(key, path, f)
+	if whole != f {
+		f.Close()
+	}
 	if err != nil {
 		return err
+	}
+	c.adopted(key, whole)
+	return nil
+}
+
+// adoptFile is adopt for the file f at path. It returns the blob's file, which
+// is f itself if that could be moved.
+func (c *Cache) adoptFile(key digest, path string, f *os.File) (*os.File, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok || !fi.Mode().IsRegular() {
-		return &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
 	}
 
 	// Another name of the file could be written through; then it is copied.
-	err = syscall.EXDEV
 	if st.Nlink == 1 {
-		if err = c.adoptByRename(key, path, f); err == nil {
+		err := c.adoptByRename(key, path, f)
+		if err == nil {
 			c.room.add(st.Blocks * 512)
+			return f, nil
+		}
+		if !errors.Is(err, syscall.EXDEV) {
+			return nil, err
 		}
 	}
-	if errors.Is(err, syscall.EXDEV) {
-		if err = c.adoptByCopy(key, f, st.Blocks*512); err == nil {
-			err = os.Remove(path)
-		}
-	}
+	whole, err := c.adoptByCopy(key, f, st.Blocks*512)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.adopted(blobID{key, fi.Size()})
-	return nil
+	if err := os.Remove(path); err != nil {
+		whole.Close()
+		return nil, err
+	}
+	return whole, nil
 }
 
 func (c *Cache) adoptByRename(key digest, path string, f *os.File) error {
@@ -96,32 +112,39 @@ func (c *Cache) adoptByRename(key digest, path string, f *os.File) error {
 	return nil
 }
 
-func (c *Cache) adoptByCopy(key digest, f *os.File, n int64) (err error) {
+func (c *Cache) adoptByCopy(key digest, f *os.File, n int64) (whole *os.File, err error) {
 	if !c.reserve(n) {
-		return fmt.Errorf("no room for a copy: %w", errors.Join(c.room.check(), syscall.ENOSPC))
+		return nil, fmt.Errorf("no room for a copy: %w", errors.Join(c.room.check(), syscall.ENOSPC))
 	}
 	defer func() { c.room.done(n, err == nil) }()
 	return c.dir.copyIn(key, f)
 }
 
 // copyIn makes a whole blob of a copy of f.
-func (d *directory) copyIn(key digest, f *os.File) error {
+func (d *directory) copyIn(key digest, f *os.File) (whole *os.File, err error) {
 	tmp, name, err := d.createTemp(key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer tmp.Close()
 	if err = copyFile(tmp, f); err == nil {
-		err = d.publish(name, tmp, key)
+		whole, err = d.publish(name, tmp, key)
 	}
 	if err != nil {
 		d.remove(name)
 	}
-	return err
+	return whole, err
 }
 
-// adopted makes a blob that was being fetched whole, now that its file is there.
-func (c *Cache) adopted(id blobID) {
+// adopted makes the blob whole, whose file f is, if somebody has it open; else
+// it removes what was fetched of it.
+func (c *Cache) adopted(key digest, f *os.File) {
+	fi, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return
+	}
+	id := blobID{key, fi.Size()}
 	c.mu.Lock()
 	b := c.blobs[id]
 	if b != nil && !b.leaving {
@@ -130,19 +153,18 @@ func (c *Cache) adopted(id blobID) {
 		b = nil
 	}
 	c.mu.Unlock()
-	if b == nil {
-		free, done := c.claim(id.key)
-		defer done()
-		if free {
-			c.removeUnlocked(id.key.partial())
-		}
+	if b != nil {
+		<-b.opened
+		b.promote(f)
+		c.release(b)
 		return
 	}
-	<-b.opened
-	if f := c.whole(id.key, id.size); f != nil {
-		b.promote(f)
+	f.Close()
+	free, done := c.claim(key)
+	defer done()
+	if free {
+		c.removeUnlocked(key.partial())
 	}
-	c.release(b)
 }
 
 // copyFile makes the empty file dst equal to src: sharing its blocks where the

@@ -210,12 +210,34 @@ func (d *directory) names(name string, f *os.File) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-// install moves the file called from, which is f, to where the whole blob is
-// looked for. Nothing else is moved there even if from was replaced meanwhile.
-func (d *directory) install(from string, f *os.File, key digest) error {
-	if !d.names(from, f) {
-		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+// publish makes the file called from, which is f, a whole blob, and returns it
+// opened for reading: by its name it may be evicted the next moment.
+func (d *directory) publish(from string, f *os.File, key digest) (*os.File, error) {
+	if err := syncData(f); err != nil {
+		return nil, err
 	}
+	whole, fi, err := d.open(from, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	now, err := f.Stat()
+	if err == nil && !os.SameFile(fi, now) {
+		err = &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+	}
+	if err == nil {
+		err = d.install(from, f, key)
+	}
+	if err != nil {
+		whole.Close()
+		return nil, err
+	}
+	f.Chmod(0o400) // against accidents only
+	return whole, nil
+}
+
+// install moves the file called from, which is f, to where the whole blob is
+// looked for.
+func (d *directory) install(from string, f *os.File, key digest) error {
 	root, to := d.at(), key.whole()
 	err := root.Rename(from, to)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -224,9 +246,18 @@ func (d *directory) install(from string, f *os.File, key digest) error {
 		}
 		err = root.Rename(from, to)
 	}
-	if err == nil && !d.names(to, f) {
-		d.remove(to)
-		err = &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+	if err != nil {
+		return err
 	}
-	return err
+	// Nobody but us uses a file that we have locked. Should somebody have put
+	// another one under its name by hand, that must not stay. None at all may be
+	// there: others may have evicted it already.
+	a, err := root.Lstat(to)
+	if err != nil {
+		return nil
+	}
+	if b, err := f.Stat(); err != nil || !os.SameFile(a, b) {
+		d.remove(to)
+	}
+	return nil
 }

@@ -179,27 +179,13 @@ func (p *partial) hash(ctx context.Context) (same bool, bad []int64, err error) 
 	return p.key.is(h), bad, nil
 }
 
-// publish makes the file the whole blob, for good.
-func (p *partial) publish() error {
-	if err := p.dir.publish(p.name, p.f, p.key); err != nil {
-		return err
-	}
-	if !p.own {
+// publish makes the file the whole blob, for good, and opens it for reading.
+func (p *partial) publish() (*os.File, error) {
+	f, err := p.dir.publish(p.name, p.f, p.key)
+	if err == nil && !p.own {
 		p.dir.remove(p.name + mapSuffix)
 	}
-	return nil
-}
-
-// publish makes the file called from, which is f, a whole blob.
-func (d *directory) publish(from string, f *os.File, key digest) error {
-	if err := syncData(f); err != nil {
-		return err
-	}
-	if err := d.install(from, f, key); err != nil {
-		return err
-	}
-	f.Chmod(0o400) // against accidents only
-	return nil
+	return f, err
 }
 
 // discard removes the file and closes it. The map goes first: alone it is

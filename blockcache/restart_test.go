@@ -115,7 +115,7 @@ func TestBitFlips(t *testing.T) {
 	}
 	defer root.close()
 
-	flips := 4000
+	flips := 3000
 	if testing.Short() {
 		flips = 2500
 	}
@@ -156,7 +156,7 @@ func TestBitFlips(t *testing.T) {
 		p.close()
 		writeByte(t, where, at, good[at])
 	}
-	if repaired < flips/10 {
+	if repaired < flips/20 {
 		t.Errorf("only %d of %d flips were in a block that is read", repaired, flips)
 	}
 }

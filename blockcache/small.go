@@ -74,20 +74,18 @@ func (c *Cache) writeSmall(b *blob, data []byte) error {
 }
 
 // write makes the whole blob of data and opens it.
-func (d *directory) write(key digest, data []byte) (*os.File, error) {
+func (d *directory) write(key digest, data []byte) (whole *os.File, err error) {
 	f, name, err := d.createTemp(key)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	if _, err = f.Write(data); err == nil {
-		err = d.publish(name, f, key)
+		whole, err = d.publish(name, f, key)
 	}
 	if err != nil {
 		d.remove(name)
-		return nil, err
 	}
-	whole, _, err := d.open(key.whole(), os.O_RDONLY)
 	return whole, err
 }
 

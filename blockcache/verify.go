@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 )
 
@@ -106,15 +105,11 @@ func (b *blob) publish(d *partial) error {
 	d.sealed = true
 	b.mu.Unlock()
 
-	err := d.publish()
+	f, err := d.publish()
 	if errors.Is(err, fs.ErrNotExist) { // the directory was deleted under us
 		if err = c.dir.restore(); err == nil {
-			err = c.dir.copyIn(d.key, d.f) // its name is gone, its bytes are not
+			f, err = c.dir.copyIn(d.key, d.f) // its name is gone, its bytes are not
 		}
-	}
-	var f *os.File
-	if err == nil {
-		f, _, err = c.dir.open(b.key.whole(), os.O_RDONLY)
 	}
 	if err != nil {
 		c.diskFailed("publish", err)
