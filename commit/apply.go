@@ -235,6 +235,9 @@ func (w *Worktree) applyMv(r record) error {
 	if k.dir != nil && to.within(k.dir) || from == to && name == newName {
 		return misfit(r)
 	}
+	if was := to.kids[newName]; was != nil && was.dir != nil && from.within(was.dir) {
+		return misfit(r)
+	}
 	w.drop(to.kids[newName])
 	from.vacate(name, r.N)
 	to.put(newName, k)
