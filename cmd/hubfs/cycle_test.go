@@ -169,7 +169,9 @@ func TestOneRepo(t *testing.T) {
 func TestNoCommit(t *testing.T) {
 	w := mounted(t, "--no-commit")
 	w.write("me/new/a.txt", "a")
-	w.must("umount", w.mnt)
+	if r := w.must("umount", w.mnt); !contains(r.err, "staged for the next mount: 1 change of me/new@main") {
+		t.Error(r.err)
+	}
 	if n := w.hub.Counts(); n["commit"].N != 0 {
 		t.Errorf("committed: %v", n)
 	}

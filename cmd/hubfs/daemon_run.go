@@ -71,7 +71,7 @@ func (d *daemon) end(ctx context.Context, gone, again <-chan struct{}) {
 // commitRest commits what is staged, one commit per repo, unless it was to be
 // kept. What cannot be committed stays staged for the next mount.
 func (d *daemon) commitRest(ctx context.Context) error {
-	if d.l.NoCommit || d.l.ReadOnly || d.srv.KeepStaged() {
+	if d.l.ReadOnly || d.srv.KeepStaged() {
 		return nil
 	}
 	req := hubfs.SyncRequest{All: true, Unmount: true, Message: d.l.Message}

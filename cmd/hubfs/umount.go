@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	hubfs "github.com/hubfs/hubfs/fs"
@@ -104,7 +105,19 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		}
 		return fmt.Errorf("unmount %s: %w", mnt, err)
 	}
+	sayStaged(errOut, st, results)
 	return waitGone(ctx, daemon)
+}
+
+// sayStaged tells what was staged in the mount and is in none of the results.
+func sayStaged(errOut io.Writer, st hubfs.Status, results []repoResult) {
+	for _, w := range st.Worktrees {
+		n := len(w.Staged)
+		committed := slices.ContainsFunc(results, func(r repoResult) bool { return r.Repo == w.Repo || r.Repo == repoBranch(w) })
+		if n > 0 && !committed {
+			fmt.Fprintf(errOut, "hubfs: staged for the next mount: %s of %s\n", plural(n, "change", "changes"), repoBranch(w))
+		}
+	}
 }
 
 // exactMount is the mount point that path names; a path below one is not
@@ -137,11 +150,7 @@ func forceUmount(ctx context.Context, mnt string, st hubfs.Status, daemon *proce
 	if err != nil {
 		return fmt.Errorf("unmount %s: %w", mnt, err)
 	}
-	for _, w := range st.Worktrees {
-		if n := len(w.Staged); n > 0 {
-			fmt.Fprintf(errOut, "hubfs: %s of %s stay staged for the next mount\n", plural(n, "change", "changes"), repoBranch(w))
-		}
-	}
+	sayStaged(errOut, st, nil)
 	if lazy {
 		return nil
 	}

@@ -36,7 +36,7 @@ func TestUmountWhoseCommitFails(t *testing.T) {
 	if r := w.must("status", w.mnt); !contains(r.out, "quota exceeded") {
 		t.Errorf("status:\n%s", r.out)
 	}
-	if r := w.must("umount", "--force", w.mnt); !contains(r.err, "1 change of me/new@main") || w.isMounted() {
+	if r := w.must("umount", "--force", w.mnt); !contains(r.err, "staged for the next mount: 1 change of me/new@main") || w.isMounted() {
 		t.Error(r.err)
 	}
 	allow()
