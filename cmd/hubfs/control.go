@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hubfs/hubfs/commit"
 	hubfs "github.com/hubfs/hubfs/fs"
@@ -117,6 +118,10 @@ type repoResult struct {
 	Repo string `json:"repo"`
 	commit.Result
 }
+
+// settle is how long a commit waits at least for files to be closed: the kernel
+// tells the daemon of a close(2) after it has returned to the program.
+const settle = time.Second
 
 // requestSync asks mnt to commit, shows the progress, and returns what was
 // committed, repo by repo. Its errors carry their exit code.

@@ -70,9 +70,7 @@ func syncPath(ctx context.Context, o syncOptions, out, errOut io.Writer) error {
 	}
 	req := hubfs.SyncRequest{
 		Path: rel, Message: o.Message, Description: o.Description, Private: o.Private,
-	}
-	if o.Wait > 0 {
-		req.Wait = o.Wait.String()
+		Wait: max(o.Wait, settle).String(),
 	}
 	show := newProgress(errOut)
 	results, err := requestSync(ctx, mnt, req, show)

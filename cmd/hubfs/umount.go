@@ -90,7 +90,7 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 	}
 
 	show := newProgress(errOut)
-	results, err := requestSync(ctx, mnt, hubfs.SyncRequest{All: true, Unmount: true, Message: o.Message}, show)
+	results, err := requestSync(ctx, mnt, hubfs.SyncRequest{All: true, Unmount: true, Message: o.Message, Wait: settle.String()}, show)
 	show.close()
 	printResults(out, results)
 	if err == nil {
