@@ -21,8 +21,9 @@
 //   - A block's bytes are written before its bit, in memory and in the map file.
 //     A map that survives a loss of power may claim blocks whose bytes did not:
 //     each block found at a start is checked against its CRC when first read.
-//   - No byte is fetched twice while somebody has the blob open, unless the disk
-//     cannot keep it or the connection broke inside a block.
+//   - No byte is asked for twice while the cache keeps it: not by readers side by
+//     side, nor after a broken connection or a restart. Only a part that is given
+//     up in its course loses the block it was in.
 //   - A blob up to 512 KiB is fetched in one piece and its hash checked before the
 //     first byte is given out. A larger one streams, its hash is checked when the
 //     last block has come, and if it is wrong all of it is dropped.
@@ -37,7 +38,7 @@
 //
 // # Locks
 //
-// Cache.mu → blob.mu → sched.mu, memory.mu and room.mu, which are leaves.
-// None is held across I/O. Every goroutine is counted by the Cache, and Close
+// Cache.mu → blob.mu → the mu of sched, memory, room, badKeys, directory and
+// partial, which are leaves. None is held across I/O. Every goroutine is counted by the Cache, and Close
 // waits for it.
 package blockcache

@@ -36,14 +36,13 @@ func TestEvictionOrder(t *testing.T) {
 		t.Fatal("not whole")
 	}
 	f.Close()
-	pinned := blobOf(t, c, sha(sources[1].data), sources[1])
 	d, _ := parseKey(sha(sources[1].data))
 	old := time.Now().Add(-100 * time.Hour)
 	os.Chtimes(filepath.Join(dir, d.whole()), old, old)
 	c.Close()
 
 	c = open(t, dir, Options{Limit: 10*mb + mb/2})
-	pinned = blobOf(t, c, sha(sources[1].data), sources[1])
+	pinned := blobOf(t, c, sha(sources[1].data), sources[1])
 	os.Chtimes(filepath.Join(dir, d.whole()), old, old)
 	s := &source{data: content(9, 2*mb)}
 	b := blobOf(t, c, sha(s.data), s)

@@ -105,7 +105,7 @@ func TestDirectoryIsPrivate(t *testing.T) {
 	}
 	b.Close()
 	c.Close()
-	filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+	filepath.WalkDir(dir, func(path string, e fs.DirEntry, _ error) error {
 		fi, err := e.Info()
 		if err != nil || fi.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v %v", path, fi.Mode(), err)

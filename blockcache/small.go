@@ -38,7 +38,9 @@ func (p *part) fetchSmall(ctx context.Context) (after func(), err error) {
 	h := b.key.hasher(b.size)
 	h.Write(data)
 	if !b.key.is(h) {
-		return nil, c.corrupt(b)
+		c.corrupt(b)
+		c.logCorrupt(b)
+		return nil, ErrCorrupt
 	}
 	c.bad.good(b.id())
 	var all [][]byte
@@ -89,12 +91,14 @@ func (d *directory) write(key digest, data []byte) (whole *os.File, err error) {
 	return whole, err
 }
 
-// corrupt notes that the content of b is wrong, and returns the error.
-func (c *Cache) corrupt(b *blob) error {
+// corrupt notes that the content of b is wrong.
+func (c *Cache) corrupt(b *blob) {
 	c.bad.add(b.id(), timeNow())
 	c.count.corrupt.Add(1)
+}
+
+func (c *Cache) logCorrupt(b *blob) {
 	c.log.Error("content does not match its hash", "blob", b.key.String())
-	return ErrCorrupt
 }
 
 // openEmpty makes and opens the file of a blob without bytes, which needs no

@@ -154,11 +154,16 @@ func (b *blob) promote(f *os.File) {
 	b.c.memory.drop(b)
 }
 
-// forget drops all that is on disk of a blob that is not whole.
-func (b *blob) forget(d *partial) {
+// forget drops all that is on disk of a blob that is not whole. With wrong it
+// is also not asked for again for a while: both at once, so that nobody who was
+// told so is still served from it, and nobody begins it anew.
+func (b *blob) forget(d *partial, wrong bool) {
 	b.mu.Lock()
 	mine := b.disk.CompareAndSwap(d, nil)
 	b.cursors = nil
+	if wrong {
+		b.c.corrupt(b)
+	}
 	b.mu.Unlock()
 	if mine {
 		d.discard()

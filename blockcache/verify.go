@@ -3,6 +3,7 @@ package blockcache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 )
@@ -72,7 +73,7 @@ func (b *blob) verify(d *partial) error {
 	case err != nil:
 		if b.disk.Load() == d { // else it was adopted meanwhile, and closed
 			c.diskFailed("read", err)
-			b.forget(d)
+			b.forget(d, false)
 		}
 		return nil
 	case len(bad) > 0:
@@ -84,10 +85,9 @@ func (b *blob) verify(d *partial) error {
 		}
 		return d.save(bad[0], bad[len(bad)-1]+1)
 	case !same:
-		// Before the file goes, so that nobody begins it again.
-		err := c.corrupt(b)
-		b.forget(d)
-		return err
+		b.forget(d, true)
+		c.logCorrupt(b)
+		return fmt.Errorf("blob %s: %w", b.key, ErrCorrupt)
 	}
 	c.bad.good(b.id())
 	return b.publish(d)
