@@ -45,6 +45,7 @@ func TestHubAway(t *testing.T) {
 		"503":                 {Status: http.StatusServiceUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			hub := newHub(t)
 			repo := hub.Repo(user + "/model")
 			repo.Put("cached.txt", "cached")
@@ -55,10 +56,13 @@ func TestHubAway(t *testing.T) {
 			read(t, m.path("me/model/cached.txt"))
 
 			hub.Fault(func(*http.Request) *hubtest.Fault { return &fault })
-			for _, name := range []string{"me/model/cold.txt", "me/unseen/a.txt"} {
-				if err := readErr(t, m.path(name)); !isNetwork(err) {
-					t.Errorf("%s: %v, want EIO or ETIMEDOUT", name, err)
-				}
+			unseen := make(chan error, 1)
+			go func() { _, err := os.ReadFile(m.path("me/unseen/a.txt")); unseen <- err }()
+			if err := readErr(t, m.path("me/model/cold.txt")); !isNetwork(err) {
+				t.Errorf("cold.txt: %v, want EIO or ETIMEDOUT", err)
+			}
+			if err := bounded(t, deadline, "a repo not seen before", func() error { return <-unseen }); !isNetwork(err) {
+				t.Errorf("a repo not seen before: %v, want EIO or ETIMEDOUT", err)
 			}
 			// Everything that is here goes on: listing, cached content, writing.
 			if got := string(read(t, m.path("me/model/cached.txt"))); got != "cached" {
@@ -145,10 +149,16 @@ func TestWrongBytes(t *testing.T) {
 			if err == nil && name != "an early end" { // which a retry mends
 				t.Error("no error")
 			}
+			// A blob that was wrong is tried again after a pause. Until then it is
+			// an error, never the wrong bytes.
 			hub.Fault(nil)
-			if got := read(t, path); !bytes.Equal(got, right) {
-				t.Error("wrong bytes were kept")
-			}
+			waitUntil(t, "the file can be read", func() bool {
+				got, err := os.ReadFile(path)
+				if err == nil && !bytes.Equal(got, right) {
+					t.Fatal("wrong bytes were kept")
+				}
+				return err == nil
+			})
 		})
 	}
 }
