@@ -307,6 +307,29 @@ func TestUnlinkedOpen(t *testing.T) {
 	}
 }
 
+func TestRoomIsFreeAfterTheLastClose(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m")
+	tr := w.tree("acme/m")
+	f := save(t, tr, "a", "a")
+	g, err := f.Open(os.O_RDONLY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Closed()
+	rm(t, tr, "a")
+	f.Closed() // of another descriptor: g still reads
+	if b, err := io.ReadAll(g); err != nil || string(b) != "a" {
+		t.Errorf("%q %v", b, err)
+	}
+	g.Close()
+	f.Closed()
+	if ents, _ := os.ReadDir(tr.st.disk.path + "/files"); len(ents) != 0 {
+		t.Error(ents)
+	}
+	f.Closed()
+}
+
 func TestNames(t *testing.T) {
 	w := newWorld(t)
 	r := w.hub.Repo("acme/m")

@@ -18,6 +18,20 @@ func (st *state) discard(f *File) {
 	}
 }
 
+// Closed says that a descriptor of the file was closed. If no name leads to it
+// any more and that was the last one, its bytes are gone and their room is free
+// when Closed returns.
+func (f *File) Closed() {
+	f.st.mu.Lock()
+	_, unlinked := f.st.trash[f.seq]
+	f.st.mu.Unlock()
+	if unlinked && f.remove(false) {
+		f.st.mu.Lock()
+		delete(f.st.trash, f.seq)
+		f.st.mu.Unlock()
+	}
+}
+
 // remove reports whether the content is gone or not ours to take.
 func (f *File) remove(force bool) bool {
 	f.mu.Lock()
