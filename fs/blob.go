@@ -121,6 +121,7 @@ func (n *blobNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, u
 		whole = func() (*os.File, func()) { return f, func() {} }
 	}
 	h.passthrough = n.io.enter(&n.m.backings, n.ino, whole)
+	n.m.handles.add(h)
 	fuseFlags := uint32(fuse.FOPEN_NOFLUSH)
 	if h.passthrough {
 		fuseFlags |= fuse.FOPEN_PASSTHROUGH
@@ -149,7 +150,19 @@ func (h *blobHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 		return fuse.ReadResultFd(f.Fd(), off, len(dest)), op.end(nil)
 	}
 	got, err := h.blob.ReadAt(op, dest, off)
-	if err != nil && !errors.Is(err, io.EOF) {
+	// Not errors.Is: a broken connection is an io.EOF too, deep in its chain. A
+	// short answer anywhere but at the end would be zeros in the page cache, for
+	// ever.
+	if err == io.EOF && int64(got) >= min(int64(len(dest)), h.blob.Size()-off) {
+		err = nil
+	}
+	if err == nil && int64(got) < min(int64(len(dest)), h.blob.Size()-off) {
+		err = io.ErrUnexpectedEOF
+	}
+	if errors.Is(err, blockcache.ErrCorrupt) {
+		h.n.m.notifier.add(notice{node: h.n.EmbeddedInode()})
+	}
+	if err != nil {
 		return nil, op.end(err)
 	}
 	return fuse.ReadResultData(dest[:got]), op.end(nil)
@@ -160,6 +173,10 @@ func (h *blobHandle) Fsync(ctx context.Context, flags uint32) syscall.Errno { re
 
 func (h *blobHandle) Release(ctx context.Context) syscall.Errno {
 	op := h.n.m.begin(ctx, "release", h.n.EmbeddedInode(), "")
+	return op.end(h.n.m.handles.release(h))
+}
+
+func (h *blobHandle) close() error {
 	h.n.io.leave(&h.n.m.backings, h.n.ino, h.passthrough)
-	return op.end(h.blob.Close())
+	return h.blob.Close()
 }

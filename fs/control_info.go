@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-
-	"github.com/hubfs/hubfs/remote"
 )
 
 // answerInfo answers .hubfs/info.
@@ -53,11 +51,12 @@ func (m *mount) info(ctx context.Context, p string) (Info, error) {
 		info.Passthrough = m.backings.state()
 		return info, nil
 	default:
-		return m.blobInfo(ctx, pl, n.Entry, info)
+		return m.blobInfo(ctx, pl, rel, info)
 	}
 }
 
-func (m *mount) blobInfo(ctx context.Context, pl place, e remote.Entry, info Info) (Info, error) {
+func (m *mount) blobInfo(ctx context.Context, pl place, rel string, info Info) (Info, error) {
+	e := pl.node.Entry
 	info.Blob, info.Size = e.Blob.ID, e.Size
 	blob, err := pl.work.Blob(ctx, e)
 	if err != nil {
@@ -65,10 +64,10 @@ func (m *mount) blobInfo(ctx context.Context, pl place, e remote.Entry, info Inf
 	}
 	defer blob.Close()
 	_, info.Whole = blob.File()
-	if b, ok := any(blob).(interface{ Cached() int64 }); ok {
-		info.Cached = b.Cached()
-	} else if info.Whole {
-		info.Cached = info.Size
+	info.Cached = blob.Cached()
+	if info.Cached == 0 {
+		// The listing of a gated repo is open: it is a read that was refused.
+		info.Error = m.errors.of(rel)
 	}
 	info.Passthrough = m.backings.state()
 	if info.Passthrough == "yes" && !info.Whole {

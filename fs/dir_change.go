@@ -180,9 +180,12 @@ func (d *dirNode) Link(ctx context.Context, target fusefs.InodeEmbedder, name st
 	return nil, d.m.begin(ctx, "link", d.EmbeddedInode(), name).end(syscall.EPERM)
 }
 
-// edit makes a staged file of what a node under name is bound to, which same
-// recognises, and returns the error that sends the kernel to it: ESTALE. It
-// also does so if the name means something else by now.
+// edit makes a staged file of what name means, and returns the error that sends
+// the kernel to it: ESTALE. The node that was asked to be written is one that
+// same recognises. The name may mean something else by now (a commit has
+// retired it); then that is what is made ready, because the kernel tries only
+// once more. But its bytes are kept: who reopens the node by /proc/self/fd and
+// truncates it does not mean them.
 func (d *dirNode) edit(ctx context.Context, name string, truncate bool, same func(commit.Node) bool) error {
 	dir, err := d.change(ctx, name)
 	if err != nil {
@@ -190,11 +193,12 @@ func (d *dirNode) edit(ctx context.Context, name string, truncate bool, same fun
 	}
 	n, err := dir.Lookup(ctx, name)
 	switch {
-	case errors.Is(err, iofs.ErrNotExist), err == nil && !same(n):
+	case errors.Is(err, iofs.ErrNotExist), err == nil && n.Dir != nil:
 		return syscall.ESTALE
 	case err != nil:
 		return err
 	}
+	truncate = truncate && same(n)
 	d.gen.Add(1) // before and after: a listing that is being read must not bring the old meaning back
 	_, err = dir.Edit(ctx, name, truncate)
 	d.gen.Add(1)
@@ -210,7 +214,7 @@ func (d *dirNode) edit(ctx context.Context, name string, truncate bool, same fun
 	// The kernel walks the path again at once, unless there is none: a reopen
 	// through /proc/self/fd. Then it has to be told that the name means another
 	// file. Not in any case, since that makes open files look deleted.
-	d.m.notifier.add(notice{dir: d.EmbeddedInode(), name: name, due: time.Now().Add(editGrace), when: func() bool { return d.looked(name) }})
+	d.m.notifier.add(notice{node: d.EmbeddedInode(), name: name, due: time.Now().Add(editGrace), when: func() bool { return d.looked(name) }})
 	return syscall.ESTALE
 }
 

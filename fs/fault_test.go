@@ -2,6 +2,7 @@ package fs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -91,9 +92,13 @@ func TestNoSpaceWhileStaging(t *testing.T) {
 		}
 		w.Close()
 		must(t, os.Remove(f.path("large")))
-		f.eventually("there is room again", func() bool { return os.WriteFile(f.path("b"), []byte(noise(100<<10)), 0o644) == nil })
+		n = 0
+		f.eventually("there is room again", func() bool {
+			n++
+			return os.WriteFile(f.path(fmt.Sprint("b", n)), []byte(noise(100<<10)), 0o644) == nil
+		})
 		wantContent(t, f.path("a"), "1")
-		wantContent(t, f.path("b"), noise(100<<10))
+		wantContent(t, f.path(fmt.Sprint("b", n)), noise(100<<10))
 	}
 }
 
@@ -264,4 +269,19 @@ func TestReopenByProc(t *testing.T) {
 	if string(b) != "12345" {
 		t.Errorf("the reader has %q", b)
 	}
+}
+
+// A connection that breaks is an error, and never a file that ends in zeros.
+func TestBrokenConnection(t *testing.T) {
+	f := mountHub(t, opts{Repo: "acme/m", Fill: fillModel})
+	read(t, f.path("config.json"))
+	f.hub.Fault(func(r *http.Request) *hubtest.Fault { return &hubtest.Fault{Drop: true} })
+	for _, name := range []string{"big.bin", "sub/other.txt"} {
+		_, err := os.ReadFile(f.path(name))
+		wantErrno(t, err, syscall.EIO)
+	}
+	wantContent(t, f.path("config.json"), `{"a": 1}`)
+	f.hub.Fault(nil)
+	wantContent(t, f.path("big.bin"), noise(3<<20))
+	wantContent(t, f.path("sub/other.txt"), "other")
 }

@@ -93,12 +93,30 @@ func (f *fixture) mount() {
 	if f.opts.Logger == nil {
 		f.opts.Logger = slog.New(slog.NewTextHandler(testLog{f.t}, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	}
-	f.client = must1(remote.New(remote.Options{Endpoint: f.hub.URL(), Token: tok}))(f.t)
+	f.client = must1(remote.New(remote.Options{Endpoint: f.hub.URL(), Token: tok, Timeouts: remote.Timeouts{Backoff: 5 * time.Millisecond}}))(f.t)
 	f.cache = must1(blockcache.Open(f.cacheDir, blockcache.Options{Logger: f.opts.Logger}))(f.t)
 	f.store = must1(commit.Open(context.Background(), commit.Options{
 		Dir: f.state, Client: f.client, Cache: f.cache, Logger: f.opts.Logger, MountPoint: f.mnt, ReadOnly: f.opts.ReadOnly,
 	}))(f.t)
 	f.srv = must1(Mount(f.mnt, f.client, f.store, f.cache, f.opts))(f.t)
+	abortBeforeDeadline(f.t, f.mnt)
+}
+
+// abortBeforeDeadline ends the connection of a mount that hangs while the test
+// can still tell: a process that waits for its own mount cannot even be killed.
+func abortBeforeDeadline(t *testing.T, mnt string) {
+	deadline, ok := t.Deadline()
+	if !ok {
+		return
+	}
+	var st unix.Stat_t
+	must(t, unix.Stat(mnt, &st))
+	watchdog := time.AfterFunc(time.Until(deadline)-3*time.Second, func() {
+		connections := "/sys/fs/fuse/connections"
+		unix.Mount("fusectl", connections, "fusectl", 0, "") // it is there, as a rule
+		os.WriteFile(fmt.Sprintf("%s/%d/abort", connections, unix.Minor(st.Dev)), []byte("1"), 0)
+	})
+	t.Cleanup(func() { watchdog.Stop() })
 }
 
 // end unmounts and closes everything; a mount that is busy is a fault.

@@ -98,6 +98,7 @@ func mountFlip(t *testing.T, between func(kernel) kernel) (path string, n *flipF
 	}
 	go srv.Serve()
 	must(t, srv.WaitMount())
+	abortBeforeDeadline(t, mnt)
 	t.Cleanup(func() {
 		if err := srv.Unmount(); err != nil {
 			unix.Unmount(mnt, unix.MNT_DETACH)

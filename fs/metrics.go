@@ -93,22 +93,42 @@ func (m *mount) metrics(context.Context) []byte {
 // lastErrors are the last errors that programs got, for the status.
 type lastErrors struct {
 	mu   sync.Mutex
-	list []string
+	list []lastError
+}
+
+type lastError struct {
+	when           time.Time
+	op, path, text string
 }
 
 const keptErrors = 20
 
-func (l *lastErrors) add(text string) {
+func (l *lastErrors) add(op, path, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.list) == keptErrors {
 		l.list = slices.Delete(l.list, 0, 1)
 	}
-	l.list = append(l.list, time.Now().Format(time.RFC3339)+" "+text)
+	l.list = append(l.list, lastError{time.Now(), op, path, text})
 }
 
-func (l *lastErrors) all() []string {
+// of is the last one of a path.
+func (l *lastErrors) of(path string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.list)
+	for _, e := range slices.Backward(l.list) {
+		if e.path == path {
+			return e.text
+		}
+	}
+	return ""
+}
+
+func (l *lastErrors) all() (out []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.list {
+		out = append(out, e.when.Format(time.RFC3339)+" "+e.op+" "+e.path+": "+e.text)
+	}
+	return out
 }

@@ -39,10 +39,11 @@ type mount struct {
 	control   *controlDir
 	pending   func(tid uint32) bool // callerGivesUp
 
-	inos   atomic.Uint64
-	ops    opCounts
-	opLog  opLog
-	errors lastErrors
+	inos    atomic.Uint64
+	handles handles
+	ops     opCounts
+	opLog   opLog
+	errors  lastErrors
 
 	keepStaged atomic.Bool
 
@@ -195,12 +196,7 @@ func (m *mount) serve(root fusefs.InodeEmbedder) (*Server, error) {
 }
 
 // stateDir is where staged files lie.
-func (m *mount) stateDir() string {
-	if s, ok := any(m.store).(interface{ Dir() string }); ok {
-		return s.Dir()
-	}
-	return m.cache.Dir()
-}
+func (m *mount) stateDir() string { return m.store.Dir() }
 
 // watch follows a worktree's changes, once.
 func (m *mount) watch(w *commit.Worktree) {

@@ -2,8 +2,8 @@ package fs
 
 import "sync"
 
-// A names gives the names of one directory their inode numbers and their places
-// in its listings, and keeps both for as long as the directory is known: the
+// A names gives the names of one directory their numbers and their places in
+// its listings, and keeps both for as long as the directory is known: the
 // kernel may forget a node and ask again, and programs compare.
 //
 // A name's place (cookie) is its readdir offset. It depends on nothing but the
@@ -19,17 +19,29 @@ type names struct {
 
 type slot struct {
 	cookie uint64
-	ino    uint64
-	id     any // what the name meant when it got the number; comparable
+	number uint64
+	id     any  // what the name meant when it got the number; comparable
+	given  bool // the number is that of a node which may be moved to another name
 }
 
 // dotCookies are the places of "." and "..".
 const dotCookies = 2
 
-// get is the inode number of name while it means id, which is comparable. A
-// name that has come to mean something else has another number. If ino is not 0 it is what a
-// new number would be.
-func (t *names) get(name string, id any, ino uint64) (number, cookie uint64) {
+// A node number is what tells nodes apart, for the kernel and for go-fuse. Its
+// lower bits are the inode number that programs see. That one stays with the name
+// when a file is edited or committed, though the node is another: an editor
+// that sees it change takes the file for one that somebody else has replaced.
+const inoBits = 44
+
+func shownIno(number uint64) uint64 { return number & (1<<inoBits - 1) }
+
+// next is the number of the node that takes the place of another one; 0 if
+// there is none any more.
+func next(number uint64) uint64 { return (number + 1<<inoBits) &^ (1 << 63) }
+
+// get is the number of name while it means id, which is comparable, and its
+// place. given, if not 0, is the number that the node has already.
+func (t *names) get(name string, id any, given uint64) (number, cookie uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.slots[name]
@@ -41,13 +53,16 @@ func (t *names) get(name string, id any, ino uint64) (number, cookie uint64) {
 		s = &slot{cookie: t.last + dotCookies}
 		t.slots[name] = s
 	}
-	if s.id != id || ino != 0 && s.ino != ino {
-		if ino == 0 {
-			ino = t.m.newIno()
-		}
-		s.id, s.ino = id, ino
+	switch {
+	case given != 0:
+		s.id, s.number, s.given = id, given, true
+	case s.id == id:
+	case s.number == 0 || s.given || next(s.number) < 1<<inoBits:
+		s.id, s.number, s.given = id, t.m.newIno(), false
+	default:
+		s.id, s.number = id, next(s.number)
 	}
-	return s.ino, s.cookie
+	return s.number, s.cookie
 }
 
 // remove forgets a name that is gone. Its place is not given out again.
@@ -79,9 +94,12 @@ func (t *names) meaning(name string) slot {
 }
 
 func (t *names) put(name string, meaning slot) {
-	if meaning.ino == 0 {
+	if meaning.number == 0 {
 		t.remove(name)
 		return
 	}
-	t.get(name, meaning.id, meaning.ino)
+	t.get(name, meaning.id, meaning.number)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.slots[name].given = meaning.given
 }

@@ -11,8 +11,14 @@ func TestNames(t *testing.T) {
 		t.Errorf("the same meaning got %d at %d, then %d at %d", one, place, again, p)
 	}
 	two, p := a.get("x", "id2", 0)
-	if two == one || p != place {
-		t.Errorf("another meaning got %d at %d; it was %d at %d", two, p, one, place)
+	if two == one || p != place || shownIno(two) != shownIno(one) {
+		t.Errorf("another meaning got %x at %d; it was %x at %d", two, p, one, place)
+	}
+	for range 1 << 20 {
+		two, _ = a.get("x", two, 0)
+	}
+	if two, _ = a.get("x", "id2", 0); two < 1<<inoBits && shownIno(two) == shownIno(one) {
+		t.Errorf("%x is given out again", two)
 	}
 	if _, later := a.get("y", "id", 0); later <= place {
 		t.Errorf("a new name came before an old one: %d, %d", later, place)

@@ -11,7 +11,7 @@ import (
 // A notifier tells the kernel that names have come to mean something else. The
 // kernel takes the directory's lock for it, which a program may hold while it
 // waits for us: so it is done by one goroutine that holds no lock, and nobody
-// waits for it.
+// waits for it. The same goes for pages that are being read.
 type notifier struct {
 	wake chan struct{}
 	stop chan struct{}
@@ -21,8 +21,11 @@ type notifier struct {
 	queue []notice
 }
 
+// A notice is about a name in a directory, or without a name about the pages of
+// a file. Those become wrong in one case only: parts of a blob were given out
+// before its whole turned out not to be what its name says.
 type notice struct {
-	dir  *fusefs.Inode
+	node *fusefs.Inode
 	name string
 	due  time.Time   // zero = now
 	when func() bool // asked when due; nil = always
@@ -67,13 +70,22 @@ func (n *notifier) run() {
 		due, next := n.take(time.Now())
 		for _, d := range due {
 			if d.when == nil || d.when() {
-				d.dir.NotifyEntry(d.name) // ENOENT: the kernel does not know the name
+				d.send()
 			}
 		}
 		if !next.IsZero() {
 			timer.Reset(time.Until(next))
 		}
 	}
+}
+
+// send tells the kernel; that it does not know the name or the file is fine.
+func (n notice) send() {
+	if n.name == "" {
+		n.node.NotifyContent(0, 0)
+		return
+	}
+	n.node.NotifyEntry(n.name)
 }
 
 // take removes what is due from the queue, and says when the next is.
@@ -103,7 +115,7 @@ func (m *mount) changed(changes []commit.Change) {
 	for _, c := range changes {
 		if d := m.dirs[c.Dir]; d != nil && d.attached.Load() {
 			d.gen.Add(1)
-			notices = append(notices, notice{dir: d.EmbeddedInode(), name: c.Name})
+			notices = append(notices, notice{node: d.EmbeddedInode(), name: c.Name})
 		}
 	}
 	m.mu.Unlock()

@@ -67,7 +67,7 @@ func (o *op) report(err error, errno syscall.Errno) {
 	}
 	path := o.path()
 	o.m.log.Log(context.Background(), level, "operation failed", "op", o.what, "path", path, "errno", errno.Error(), "err", err)
-	o.m.errors.add(o.what + " " + path + ": " + err.Error())
+	o.m.errors.add(o.what, path, err.Error())
 }
 
 func (o *op) path() string { return joinPath(o.node.Path(nil), o.name) }

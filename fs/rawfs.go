@@ -1,11 +1,15 @@
 package fs
 
 import (
+	"encoding/binary"
+	"unsafe"
+
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
 // rawFS is the node file system with what go-fuse's node layer cannot say:
-// our own backing ids, and how long a name that does not exist stays so.
+// our own backing ids, how long a name that does not exist stays so, and inode
+// numbers that are not those of the nodes.
 type rawFS struct {
 	fuse.RawFileSystem
 	backings *backings
@@ -16,6 +20,7 @@ type rawFS struct {
 // is one time for all directories.)
 func (r *rawFS) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	st := r.RawFileSystem.Lookup(cancel, header, name, out)
+	out.Ino = shownIno(out.Ino)
 	if st == fuse.ENOENT && out.EntryTimeout() > 0 {
 		out.NodeId = 0
 		return fuse.OK
@@ -33,6 +38,7 @@ func (r *rawFS) Open(cancel <-chan struct{}, input *fuse.OpenIn, out *fuse.OpenO
 
 func (r *rawFS) Create(cancel <-chan struct{}, input *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
 	st := r.RawFileSystem.Create(cancel, input, name, out)
+	out.Ino = shownIno(out.Ino)
 	if st.Ok() {
 		r.setBacking(out.NodeId, &out.OpenOut)
 	}
@@ -48,5 +54,53 @@ func (r *rawFS) setBacking(nodeID uint64, out *fuse.OpenOut) {
 	}
 	if id, ok := r.backings.id(nodeID); ok {
 		out.BackingID = id
+	}
+}
+
+func (r *rawFS) GetAttr(cancel <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	st := r.RawFileSystem.GetAttr(cancel, input, out)
+	out.Ino = shownIno(out.Ino)
+	return st
+}
+
+func (r *rawFS) SetAttr(cancel <-chan struct{}, input *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
+	st := r.RawFileSystem.SetAttr(cancel, input, out)
+	out.Ino = shownIno(input.NodeId)
+	return st
+}
+
+func (r *rawFS) Mkdir(cancel <-chan struct{}, input *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
+	st := r.RawFileSystem.Mkdir(cancel, input, name, out)
+	out.Ino = shownIno(out.Ino)
+	return st
+}
+
+func (r *rawFS) Mknod(cancel <-chan struct{}, input *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
+	st := r.RawFileSystem.Mknod(cancel, input, name, out)
+	out.Ino = shownIno(out.Ino)
+	return st
+}
+
+func (r *rawFS) ReadDirPlus(cancel <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	st := r.RawFileSystem.ReadDirPlus(cancel, input, out)
+	if st.Ok() {
+		showInos(out.Bytes())
+	}
+	return st
+}
+
+// showInos goes through an answer to READDIRPLUS: for each name a fuse_entry_out
+// and a fuse_dirent (ino, off, namelen, type), then the name, padded to 8 bytes.
+func showInos(b []byte) {
+	const (
+		entry  = int(unsafe.Sizeof(fuse.EntryOut{}))
+		ino    = int(unsafe.Offsetof(fuse.EntryOut{}.Attr) + unsafe.Offsetof(fuse.Attr{}.Ino))
+		dirent = 24
+	)
+	for len(b) >= entry+dirent {
+		number := binary.NativeEndian.Uint64(b[ino:])
+		binary.NativeEndian.PutUint64(b[ino:], shownIno(number))
+		name := int(binary.NativeEndian.Uint32(b[entry+16:]))
+		b = b[min(len(b), entry+dirent+(name+7)&^7):]
 	}
 }

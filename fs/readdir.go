@@ -54,10 +54,10 @@ func (h *dirHandle) load(ctx context.Context) error {
 	self := h.dir.EmbeddedInode()
 	up := uint64(fuse.FUSE_UNKNOWN_INO)
 	if _, p := self.Parent(); p != nil {
-		up = p.StableAttr().Ino
+		up = shownIno(p.StableAttr().Ino)
 	}
 	list = append(list,
-		dirent{name: ".", cookie: 1, ino: self.StableAttr().Ino, mode: syscall.S_IFDIR},
+		dirent{name: ".", cookie: 1, ino: shownIno(self.StableAttr().Ino), mode: syscall.S_IFDIR},
 		dirent{name: "..", cookie: 2, ino: up, mode: syscall.S_IFDIR})
 	slices.SortFunc(list, func(a, b dirent) int {
 		if a.cookie < b.cookie {
@@ -82,7 +82,7 @@ func (h *dirHandle) Readdirent(ctx context.Context) (*fuse.DirEntry, syscall.Err
 	e := &h.ents[h.pos]
 	h.pos++
 	h.last = e
-	return &fuse.DirEntry{Name: e.name, Mode: e.mode, Ino: e.ino, Off: e.cookie}, 0
+	return &fuse.DirEntry{Name: e.name, Mode: e.mode, Ino: shownIno(e.ino), Off: e.cookie}, 0
 }
 
 // Seekdir goes to the first entry after a place. The beginning is a new

@@ -19,6 +19,7 @@ type Server struct {
 func (s *Server) serve() {
 	defer close(s.gone)
 	s.fuse.Serve()
+	s.m.handles.closeAll()
 	s.m.control.close()
 	s.m.notifier.close()
 }

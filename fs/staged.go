@@ -146,6 +146,7 @@ func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
 		n.syncing.Add(1)
 	}
 	h.passthrough = n.io.enter(&n.m.backings, n.ino, n.backing)
+	n.m.handles.add(h)
 	var fuseFlags uint32
 	if h.passthrough {
 		fuseFlags |= fuse.FOPEN_PASSTHROUGH

@@ -59,9 +59,13 @@ func (h *stagedHandle) Lseek(ctx context.Context, off uint64, whence uint32) (ui
 
 func (h *stagedHandle) Release(ctx context.Context) syscall.Errno {
 	op := h.n.m.begin(ctx, "release", h.n.EmbeddedInode(), "")
+	return op.end(h.n.m.handles.release(h))
+}
+
+func (h *stagedHandle) close() error {
 	h.n.io.leave(&h.n.m.backings, h.n.ino, h.passthrough)
 	if h.sync {
 		h.n.syncing.Add(-1)
 	}
-	return op.end(h.f.Close())
+	return h.f.Close()
 }

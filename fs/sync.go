@@ -72,6 +72,9 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 		events(SyncEvent{Type: "done"})
 		return nil
 	}
+	if req.Unmount && req.Message == "" {
+		req.Message = m.opts.Message
+	}
 	wait, err := parseWait(req.Wait)
 	var work []*commit.Worktree
 	if err == nil {

@@ -1,0 +1,44 @@
+package fs
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A mount that ends while the kernel still holds back a RELEASE: nothing is
+// busy afterwards, and everything can be committed.
+func TestHandlesEndWithTheMount(t *testing.T) {
+	f := mine(t, map[string]string{"a": "1"})
+	for range 20 {
+		w, err := os.Create(f.path("file"))
+		must(t, err)
+		_, err = w.WriteString("x")
+		must(t, err)
+		w.Close()
+		must(t, unix.Unmount(f.mnt, unix.MNT_DETACH))
+		f.srv.Wait()
+		must(t, f.srv.Sync(context.Background(), SyncRequest{All: true, Unmount: true}, nil))
+		f.end()
+		f.mount()
+	}
+	if err := f.srv.Unmount(); err != nil {
+		t.Errorf("unmount: %v", err)
+	}
+	if err := f.srv.Unmount(); err != nil {
+		t.Errorf("unmount once more: %v", err)
+	}
+}
+
+func TestUnmountWhileBusy(t *testing.T) {
+	f := mine(t, map[string]string{"a": "1"})
+	r, err := os.Open(f.path("a"))
+	must(t, err)
+	if err := f.srv.Unmount(); errnoOf(err) != unix.EBUSY {
+		t.Errorf("unmount of a busy mount: %v", err)
+	}
+	wantContent(t, f.path("a"), "1")
+	r.Close()
+}
