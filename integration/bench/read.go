@@ -142,15 +142,41 @@ func warmRead(s *setup, p profile) error {
 			return measured(h, func() (run, error) { return s.child("read", path) })
 		}
 	}
-	res, err := s.alternate([]arm{{"ext4", read(filepath.Join(folder, bigFile))}, {"hubfs", read(file)}})
+	// Two files of one size can differ by a factor in where their pages lie, so
+	// the fair comparison is with the very file that the mount reads.
+	cached, err := largest(filepath.Join(m.base, "cache"))
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"ext4", "hubfs"} {
-		s.out.row("B2", p, res, name, mib(size)+" again", "GB/s", 1e9, "ext4")
+	res, err := s.alternate([]arm{
+		{"ext4", read(filepath.Join(folder, bigFile))},
+		{"cache file", read(cached)},
+		{"hubfs", read(file)},
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"ext4", "cache file", "hubfs"} {
+		s.out.row("B2", p, res, name, mib(size)+" again", "GB/s", 1e9, "cache file", "ext4")
 	}
 	s.out.control("B2", p, res, "ext4")
 	return nil
+}
+
+// largest is the largest file below dir.
+func largest(dir string) (path string, err error) {
+	most := int64(-1)
+	err = filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		fi, err := d.Info()
+		if err == nil && fi.Size() > most {
+			path, most = p, fi.Size()
+		}
+		return err
+	})
+	return path, err
 }
 
 func mib(n int64) string { return strconv.FormatInt(n>>20, 10) + " MiB" }

@@ -16,7 +16,10 @@ import (
 const maxMoved = 0.15
 
 // A table gathers the rows of all workloads.
-type table struct{ rows [][]string }
+type table struct {
+	rows  [][]string
+	notes []string
+}
 
 var columns = []string{"id", "profile", "arm", "work", "median s", "rate", "requests", "wire MB", "cpu s/GB", "peak MiB", "times as fast as"}
 
@@ -48,9 +51,9 @@ func (t *table) row(id string, p profile, res results, name, work string, unit s
 	})
 }
 
-// note adds a remark below the rows of a workload.
+// note adds a remark below the table.
 func (t *table) note(id string, p profile, format string, args ...any) {
-	t.rows = append(t.rows, []string{id, p.name, "", fmt.Sprintf(format, args...)})
+	t.notes = append(t.notes, id+" "+p.name+": "+fmt.Sprintf(format, args...))
 }
 
 // control says that ratios are refused when the control arm moved too far.
@@ -75,6 +78,9 @@ func (t *table) print(w io.Writer) {
 		fmt.Fprintln(tw, strings.Join(r, "\t"))
 	}
 	_ = tw.Flush()
+	for _, n := range t.notes {
+		fmt.Fprintln(w, n)
+	}
 }
 
 // machine describes what the figures were taken on.
