@@ -67,5 +67,7 @@ func (h *stagedHandle) close() error {
 	if h.sync {
 		h.n.syncing.Add(-1)
 	}
-	return h.f.Close()
+	err := h.f.Close()
+	h.n.file.Closed() // what was unlinked meanwhile gives its room back
+	return err
 }
