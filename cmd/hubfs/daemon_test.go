@@ -36,6 +36,21 @@ func (w *world) hold(part string) (arrived <-chan struct{}, release func()) {
 	return came, release
 }
 
+// await waits for a request that is held, which the daemon is about to make.
+func (w *world) await(arrived <-chan struct{}, daemon *process) {
+	w.t.Helper()
+	for {
+		select {
+		case <-arrived:
+			return
+		default:
+		}
+		if ended, err := daemon.ended(50); ended || err != nil {
+			w.t.Fatalf("the daemon has ended, %v\n%s", err, w.log())
+		}
+	}
+}
+
 // daemonOf opens the daemon, to be signalled and waited for.
 func (w *world) daemonOf() *process {
 	w.t.Helper()
@@ -60,7 +75,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	arrived, release := w.hold("/commit/")
 	d := w.daemonOf()
 	d.signal(t, unix.SIGTERM)
-	<-arrived
+	w.await(arrived, d)
 	d.signal(t, unix.SIGTERM)
 	if err := d.wait(t.Context()); err != nil {
 		t.Fatal(err)

@@ -99,10 +99,11 @@ func TestPlainUmountCommitsAndTheNextMountWaits(t *testing.T) {
 	w := mounted(t)
 	w.write("me/new/a.txt", "a")
 	committing, release := w.hold("/commit/")
+	daemon := w.daemonOf()
 	if err := unmount(t.Context(), w.mnt, false); err != nil {
 		t.Fatal(err)
 	}
-	<-committing
+	w.await(committing, daemon)
 	next := w.command("mount", w.mnt)
 	stderr, err := next.StderrPipe()
 	if err != nil {
