@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/dgraph-io/ristretto/v2"
 	"golang.org/x/sync/singleflight"
@@ -37,8 +38,9 @@ type Client struct {
 	wg     sync.WaitGroup
 
 	mu     sync.Mutex
-	user   *User           // WhoAmI's answer, once there is one
-	warned map[string]bool // topics of X-HF-Warning already logged
+	user   *User                            // WhoAmI's answer, once there is one
+	warned map[string]bool                  // topics of X-HF-Warning already logged
+	alive  map[string]weak.Pointer[Content] // every Content somebody holds, by its key
 }
 
 const (
@@ -65,7 +67,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		endpoint: u, base: u.String(), token: newSecret(o.Token),
-		timeouts: o.Timeouts, logger: o.Logger, warned: map[string]bool{},
+		timeouts: o.Timeouts, logger: o.Logger, warned: map[string]bool{}, alive: map[string]weak.Pointer[Content]{},
 	}
 	if o.Transport == nil {
 		o.Transport = newBase(o.Timeouts)

@@ -62,6 +62,7 @@ func (c *Client) commit(ctx context.Context, repo Repo, req CommitRequest) (Comm
 		URL string `json:"commitUrl"`
 		PR  string `json:"pullRequestUrl"`
 	}
+	within(res.Body, c.patience())
 	err = decode(res, &out, maxJSON)
 	drain(res.Body)
 	if err != nil {

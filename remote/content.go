@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"runtime"
 	"sync"
 	"time"
+	"weak"
 )
 
 // Content reads one file at one commit. Its first read resolves the file: the
@@ -56,9 +58,36 @@ func (c *Client) Content(repo Repo, commit string, e Entry) *Content {
 	if v, ok := c.contents.Get(key); ok {
 		return v
 	}
-	v := &Content{c: c, repo: repo, commit: commit, e: e}
+	v := c.living(key, func() *Content { return &Content{c: c, repo: repo, commit: commit, e: e} })
 	c.contents.Set(key, v, 1)
 	return v
+}
+
+// living is the one Content of a key that anybody still holds, else a new one.
+// The cache alone would not do: it takes what is set a moment later, and may
+// refuse it, so two readers of a cold file would each resolve it.
+func (c *Client) living(key string, make func() *Content) *Content {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p, ok := c.alive[key]; ok {
+		if v := p.Value(); v != nil {
+			return v
+		}
+	}
+	v := make()
+	c.alive[key] = weak.Make(v)
+	runtime.AddCleanup(v, c.died, key)
+	return v
+}
+
+// died forgets a Content that nobody holds any more, unless a new one has
+// taken its place.
+func (c *Client) died(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p, ok := c.alive[key]; ok && p.Value() == nil {
+		delete(c.alive, key)
+	}
 }
 
 // ReadRange streams the n bytes from off, or fewer where the file ends; nothing
@@ -106,7 +135,8 @@ func (k *Content) open(ctx context.Context, off, n int64) (io.ReadCloser, error)
 		if res.StatusCode >= 400 && (r == nil || !sameOrigin(res.Request.URL, k.c.endpoint)) {
 			k.forget(at)
 			switch res.StatusCode {
-			case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+			case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone,
+				http.StatusBadRequest: // what some stores say to an expired signature
 				if !fresh {
 					fresh = true
 					drain(res.Body)
@@ -168,9 +198,15 @@ func (k *Content) resolve(ctx context.Context, r *resolving, off, n int64) (*htt
 		k.keep(r, nil, err)
 	case res.StatusCode == http.StatusOK || res.StatusCode == http.StatusPartialContent:
 		k.keep(r, at, nil)
+	case res.StatusCode >= 400 && res.StatusCode != http.StatusRequestedRangeNotSatisfiable && sameOrigin(res.Request.URL, k.c.endpoint):
+		// The Hub's refusal is everybody's: each of many who wait would spend
+		// the time of all repetitions, one after the other.
+		err = k.c.fail(res)
+		k.keep(r, nil, err)
+		return nil, err
 	default:
-		// The error belongs to this response, which is not read here: let
-		// others ask for themselves.
+		// This answer is about this range or place only: let others ask for
+		// themselves.
 		k.keep(r, nil, errCallerGone)
 	}
 	return res, err

@@ -56,6 +56,16 @@ func (t deadlines) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(ctx)
 	if hasBody {
 		req.Body = &watchedUpload{ReadCloser: req.Body, w: w, stall: t.t.Stall}
+		if again := req.GetBody; again != nil {
+			// net/http starts anew by itself when a kept connection is dead.
+			req.GetBody = func() (io.ReadCloser, error) {
+				body, err := again()
+				if err != nil {
+					return nil, err
+				}
+				return &watchedUpload{ReadCloser: body, w: w, stall: t.t.Stall}, nil
+			}
+		}
 	}
 	res, err := t.next.RoundTrip(req)
 	w.stop()
@@ -148,6 +158,21 @@ type watchedBody struct {
 	w           *watchdog
 	stall       time.Duration
 	ctx, parent context.Context
+	whole       *time.Timer // bounds all of it; nil = no bound
+}
+
+// within bounds the rest of an answer's body as a whole: an answer that drips
+// makes progress for ever. It is for answers that are no content, and is called
+// by the one that reads.
+func within(body io.ReadCloser, d time.Duration) {
+	b, ok := body.(*watchedBody)
+	if !ok {
+		return
+	}
+	if b.whole != nil {
+		b.whole.Stop()
+	}
+	b.whole = time.AfterFunc(d, func() { b.w.cancel(&timeoutError{what: "no end of the answer", after: d}) })
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
@@ -162,6 +187,9 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 
 func (b *watchedBody) Close() error {
 	err := b.body.Close()
+	if b.whole != nil {
+		b.whole.Stop()
+	}
 	b.w.cancel(nil)
 	return err
 }

@@ -60,7 +60,7 @@ func (o Options) String() string {
 	if o.Token != "" {
 		token = hidden
 	}
-	return fmt.Sprintf("{Endpoint:%s Token:%s Offline:%t UserAgent:%q}", o.Endpoint, token, o.Offline, o.UserAgent)
+	return fmt.Sprintf("{Endpoint:%s Token:%s Offline:%t UserAgent:%q}", redact(o.Endpoint, secret{}), token, o.Offline, o.UserAgent)
 }
 
 // GoString is String, for %#v.

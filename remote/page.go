@@ -9,7 +9,10 @@ import (
 	"strings"
 )
 
-const maxPages = 2000
+const (
+	maxPages = 2000
+	maxItems = 200_000 // of one page; the Hub's have 1,000
+)
 
 // pages fetches a paginated list. each is called for every item of a page;
 // end, after the last item of a page, tells whether to go on. Pages are linked
@@ -65,6 +68,9 @@ func readItems(res *http.Response) (items []json.RawMessage, err error) {
 		var item json.RawMessage
 		if err = d.Decode(&item); err == nil {
 			items = append(items, item)
+		}
+		if len(items) > maxItems {
+			err = errTooLong // items of a byte each would take 20 times their page
 		}
 	}
 	if err == nil {

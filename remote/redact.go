@@ -27,7 +27,7 @@ func (s secret) reveal() string {
 
 var (
 	urlQuery  = regexp.MustCompile(`(?i)(https?://[^\s"'<>?#]+)[?#][^\s"'<>]*`)
-	urlUser   = regexp.MustCompile(`(?i)(https?://)[^\s"'<>/@]+@`)
+	urlUser   = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)[^\s"'<>/]+@`)
 	tokenLike = regexp.MustCompile(`(?i)\b(?:hf_|api_org_|hf_oauth_)[A-Za-z0-9_.-]{8,}`)
 	bearerish = regexp.MustCompile(`(?i)\bbearer\s+[^\s"',;]+`)
 )

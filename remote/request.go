@@ -86,6 +86,7 @@ func (c *Client) exchange(ctx context.Context, k call, read func(*http.Response)
 		if err != nil {
 			return err
 		}
+		within(res.Body, c.patience())
 		err = read(res)
 		drain(res.Body)
 		if err == nil {
@@ -184,6 +185,7 @@ func (c *Client) fail(res *http.Response) *Error {
 			break
 		}
 	}
+	within(res.Body, c.timeouts.Stall)
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	e.Message = redact(errorText(res.Header, body), c.token)
 	return e

@@ -205,9 +205,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// drainTime is how long a connection's reuse is worth waiting for.
+const drainTime = time.Second
+
 // drain reads a little of a body that nobody wants, so that its connection can
 // be used again, and closes it.
 func drain(body io.ReadCloser) {
+	within(body, drainTime)
 	_, _ = io.CopyN(io.Discard, body, 64<<10)
 	body.Close()
 }

@@ -266,6 +266,9 @@ func (c *Client) tree(ctx context.Context, s *Snapshot, dir string, deep bool, p
 		cut = !last && page >= pages
 		return !cut
 	})
+	if probe && err == nil && !cut && b.unmarked() {
+		err = c.mark(ctx, s, b)
+	}
 	var l *listing
 	switch {
 	case cut && !probe:

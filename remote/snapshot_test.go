@@ -309,17 +309,50 @@ func TestHostileDirectories(t *testing.T) {
 	}
 }
 
-// A server whose tree does not tell large files: they cannot be read as what
-// the tree says they are, and the error says so; small ones are fine.
+// A server whose tree does not tell large files: the repo's info does, at the
+// price of one request. If that is silent too, they cannot be read as what the
+// tree says they are, and the error says so; small ones are fine.
 func TestTreeWithoutLFS(t *testing.T) {
 	hub := newHub(t, hubtest.Options{})
 	hub.SetQuirks(hubtest.Quirks{TreeNoLFS: true})
-	hub.Repo("acme/m").Commit("main", "x", map[string]string{"small": "s", "big.bin": pattern(50_000)})
-	s := snapshot(t, newClient(t, hub.URL(), aliceToken), model("acme/m"))
+	big := pattern(50_000)
+	hub.Repo("acme/m").Commit("main", "x", map[string]string{"small": "s", "big.bin": big})
+	c := newClient(t, hub.URL(), aliceToken)
+	s := snapshot(t, c, model("acme/m"))
+	if oid, ok := stat(t, s, "big.bin").Blob.LFS(); !ok || oid != sha(big) || c.Requests() != 3 {
+		t.Errorf("big.bin is %v after %d requests", stat(t, s, "big.bin").Blob, c.Requests())
+	}
+	for name, want := range map[string]string{"small": "s", "big.bin": big} {
+		if b, err := fs.ReadFile(s, name); string(b) != want || err != nil {
+			t.Errorf("%s: %d bytes, %v", name, len(b), err)
+		}
+	}
+
+	hub.Fault(func(r *http.Request) *hubtest.Fault {
+		if r.URL.Query().Get("blobs") != "" {
+			return &hubtest.Fault{Status: 400, Body: `{"error":"what blobs?"}`}
+		}
+		return nil
+	})
+	s = snapshot(t, newClient(t, hub.URL(), aliceToken), model("acme/m"))
 	if b, err := fs.ReadFile(s, "small"); string(b) != "s" || err != nil {
 		t.Errorf("%q, %v", b, err)
 	}
 	if b, err := fs.ReadFile(s, "big.bin"); !errors.Is(err, remote.ErrMismatch) || len(b) != 0 {
 		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
+// A tree that tells its large files, or has none, costs no further request.
+func TestTreeWithLFS(t *testing.T) {
+	hub := newHub(t, hubtest.Options{})
+	hub.Repo("acme/m").Commit("main", "x", map[string]string{"config.json": "{}", "small.bin": pattern(50_000)})
+	hub.Repo("acme/text").Commit("main", "x", map[string]string{"config.json": "{}", "empty.bin": ""})
+	for _, id := range []string{"acme/m", "acme/text"} {
+		c := newClient(t, hub.URL(), aliceToken)
+		stat(t, snapshot(t, c, model(id)), "config.json")
+		if c.Requests() != 2 {
+			t.Errorf("%s: %d requests", id, c.Requests())
+		}
 	}
 }

@@ -2,7 +2,9 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +32,10 @@ func (c *Client) WhoAmI(ctx context.Context) (User, error) {
 			} `json:"orgs"`
 			Auth struct {
 				AccessToken struct {
-					Role string `json:"role"`
+					Role        string `json:"role"`
+					FineGrained struct {
+						Scoped json.RawMessage `json:"scoped"`
+					} `json:"fineGrained"`
 				} `json:"accessToken"`
 			} `json:"auth"`
 		}
@@ -50,11 +55,37 @@ func (c *Client) WhoAmI(ctx context.Context) (User, error) {
 				u.Orgs = append(u.Orgs, Org{Name: o.Name, Role: o.RoleInOrg})
 			}
 		}
+		u.addScopes(w.Auth.AccessToken.FineGrained.Scoped)
 		c.mu.Lock()
 		c.user = &u
 		c.mu.Unlock()
 		return u, nil
 	})
+}
+
+// A wireScope is one thing that a fine-grained token is made for: a user, an
+// organization or a single repo.
+type wireScope struct {
+	Entity struct {
+		Name string `json:"name"`
+	} `json:"entity"`
+	Permissions []string `json:"permissions"`
+}
+
+// addScopes adds the organizations that a fine-grained token may write in and
+// that the answer does not list, which depends on the token.
+func (u *User) addScopes(scoped json.RawMessage) {
+	var scopes []wireScope
+	if json.Unmarshal(scoped, &scopes) != nil {
+		return // none, or of a shape not known: only the Hub can tell then
+	}
+	for _, s := range scopes {
+		ns, _, _ := strings.Cut(s.Entity.Name, "/")
+		known := strings.EqualFold(ns, u.Name) || slices.ContainsFunc(u.Orgs, func(o Org) bool { return strings.EqualFold(o.Name, ns) })
+		if !known && ValidName(ns) && slices.Contains(s.Permissions, "repo.write") {
+			u.Orgs = append(u.Orgs, Org{Name: ns})
+		}
+	}
 }
 
 func (c *Client) knownUser() (User, bool) {
