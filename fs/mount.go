@@ -37,7 +37,7 @@ type mount struct {
 	backings  backings
 	notifier  *notifier
 	control   *controlDir
-	pending   func(tid uint32) bool // callerGivesUp
+	pending   func(tid uint32) bool // whether the caller of an interrupted operation gives up
 
 	inos    atomic.Uint64
 	handles handles
@@ -78,9 +78,8 @@ func newMount(dir string, client *remote.Client, store *commit.Store, cache *blo
 		dir: dir, client: client, store: store, cache: cache, opts: o,
 		log: o.Logger, started: time.Now(),
 		uid: o.UID, gid: o.GID, umask: o.Umask,
-		pending: callerGivesUp,
-		dirs:    map[*commit.Dir]*dirNode{},
-		seen:    map[*commit.Worktree]bool{},
+		dirs: map[*commit.Dir]*dirNode{},
+		seen: map[*commit.Worktree]bool{},
 	}
 	if m.log == nil {
 		m.log = slog.Default()
@@ -95,6 +94,7 @@ func newMount(dir string, client *remote.Client, store *commit.Store, cache *blo
 		m.umask = defaultUmask
 	}
 	m.inos.Store(fuse.FUSE_ROOT_ID)
+	m.pending = func(tid uint32) bool { return callerGivesUp(tid) || m.dead() }
 	m.notifier = newNotifier()
 	m.control = newControlDir(m)
 	return m

@@ -46,6 +46,14 @@ func (s *Server) Unmount() error {
 	return nil
 }
 
+// dead reports whether the connection to the kernel has been aborted: then
+// nobody waits for what is still going on. (go-fuse interrupts it all, which
+// looks like a signal.)
+func (m *mount) dead() bool {
+	var st unix.Statfs_t
+	return errors.Is(unix.Statfs(m.dir, &st), syscall.ENOTCONN)
+}
+
 // KeepStaged reports whether nothing is to be committed at the end: the unmount
 // was asked for by a request with Force, or the mount is one with NoCommit.
 func (s *Server) KeepStaged() bool { return s.m.opts.NoCommit || s.m.keepStaged.Load() }

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -41,4 +42,27 @@ func TestUnmountWhileBusy(t *testing.T) {
 	}
 	wantContent(t, f.path("a"), "1")
 	r.Close()
+}
+
+// A connection that is aborted ends what is still going on, so that the daemon
+// can end.
+func TestAbort(t *testing.T) {
+	f := mountHub(t, opts{Repo: "acme/m", Fill: fillModel})
+	g := f.hold("/resolve/")
+	cmd := child(t, "cat", f.path("big.bin"))
+	must(t, cmd.Start())
+	<-g.waiting
+	var st unix.Stat_t
+	must(t, unix.Stat(f.mnt, &st))
+	abort := fmt.Sprintf("/sys/fs/fuse/connections/%d/abort", unix.Minor(st.Dev))
+	if err := os.WriteFile(abort, []byte("1"), 0); err != nil {
+		cmd.Process.Kill()
+		t.Skipf("needs fusectl: %v", err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the reader saw no error")
+	}
+	f.srv.Wait()
+	must(t, unix.Unmount(f.mnt, 0))
+	close(g.open)
 }
