@@ -124,6 +124,11 @@ func TestMountSyncUmount(t *testing.T) {
 		t.Errorf("commits: %q", got)
 	}
 
+	if r := w.must("sync", w.mnt); !contains(r.out, "nothing to commit") {
+		t.Errorf("a sync of nothing printed:\n%s", r.out)
+	}
+	w.fails(1, "none/none", "sync", w.path("none/none"))
+
 	pid := w.status().PID
 	w.must("umount", w.mnt)
 	if w.isMounted() {

@@ -64,7 +64,8 @@ func (d *daemon) start(ctx context.Context) error {
 
 	d.srv, err = hubfs.Mount(l.Mount, client, store, cache, hubfs.Options{
 		Repo: l.Repo, Subdir: l.Subdir,
-		ReadOnly: l.ReadOnly, AllowOther: l.AllowOther, NoCommit: l.NoCommit, Umask: l.Umask,
+		ReadOnly: l.ReadOnly, AllowOther: l.AllowOther, Umask: l.Umask,
+		NoCommit: l.NoCommit, Message: l.Message,
 		Version: versionName(), LogFile: l.Log, User: user, Debug: l.Debug, Logger: d.log,
 	})
 	if err != nil {

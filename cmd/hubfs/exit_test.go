@@ -20,6 +20,7 @@ func TestExitCodes(t *testing.T) {
 		{context.Canceled, exitFailed},
 		{usage("x"), exitUsage},
 		{event("failed"), exitCommit},
+		{syncError(hubfs.SyncEvent{Code: "failed", Error: "no such repo"}), exitFailed},
 		{event("held"), exitCommit},
 		{event("conflict"), exitConflict},
 		{event("busy"), exitBusy},

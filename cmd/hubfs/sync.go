@@ -84,6 +84,9 @@ func syncPath(ctx context.Context, o syncOptions, out, errOut io.Writer) error {
 		}
 	} else {
 		printResults(out, results)
+		if len(results) == 0 && err == nil {
+			fmt.Fprintf(out, "%s: nothing to commit\n", shown(o.Path))
+		}
 	}
 	retry := "hubfs sync " + quote(o.Path)
 	if err == nil {

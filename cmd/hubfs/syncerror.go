@@ -25,6 +25,9 @@ func syncError(e hubfs.SyncEvent) error {
 	case "usage":
 		return usage(text)
 	}
+	if e.Repo == "" {
+		return errors.New(text) // it did not come to a commit
+	}
 	return coded(errCommit, text)
 }
 
