@@ -41,11 +41,10 @@ func (w *Worktree) apply(r record) error {
 		}
 		return w.set(r.P, &kid{dir: nd})
 	case opMode:
-		f := w.files[r.S]
-		if f == nil {
-			return misfit(r)
+		// The file may have lost its name before the journal was shortened.
+		if f := w.files[r.S]; f != nil {
+			f.mode = fs.FileMode(r.M).Perm()
 		}
-		f.mode = fs.FileMode(r.M).Perm()
 		return nil
 	case opDiscard:
 		return w.applyDiscard(r.P)

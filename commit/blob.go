@@ -14,9 +14,9 @@ func (w *Worktree) Blob(ctx context.Context, e remote.Entry) (*blockcache.Blob, 
 	w.mu.RLock()
 	adopting, repo := w.adopting, w.repo
 	w.mu.RUnlock()
-	if adopting != nil {
+	if adopting != nil && adopting.blobs[e.Blob.ID] {
 		select {
-		case <-adopting:
+		case <-adopting.done:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

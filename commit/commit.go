@@ -129,7 +129,6 @@ type committing struct {
 	progress func(Event)
 	p        *plan
 	inline   []remote.InlineFile
-	release  []func()
 }
 
 func (c *committing) run(ctx context.Context) (res Result, err error) {
@@ -139,9 +138,6 @@ func (c *committing) run(ctx context.Context) (res Result, err error) {
 	}
 	kept := false // the plan's files stay frozen: its outcome is not known
 	defer func() {
-		for _, f := range c.release {
-			f()
-		}
 		if !kept {
 			c.p.thaw()
 		}
@@ -183,6 +179,11 @@ func (c *committing) compare(ctx context.Context) error {
 	long := len(c.p.parent) == 64
 	if err := c.p.hashAll(ctx, long, c.progress); err != nil {
 		return err
+	}
+	if !w.New() && c.p.parent == "" && c.p.changes() > 0 {
+		// A commit without a parent is made on top of whatever is there: see
+		// first that it is nothing of ours.
+		return c.follow(ctx)
 	}
 	if !w.New() || len(c.p.items) == 0 {
 		return nil
@@ -226,7 +227,14 @@ func (c *committing) create(ctx context.Context) (*remote.Snapshot, error) {
 		return nil, err
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	changes, err := w.created(head, c.p.foreign)
+	w.mu.Unlock()
+	w.tell(changes)
+	return head, err
+}
+
+// created puts the first base under a new repo. Under mu.
+func (w *Worktree) created(head *remote.Snapshot, foreign []string) ([]Change, error) {
 	r := record{Op: opBase}
 	if head != nil {
 		r = baseRecord(head)
@@ -236,10 +244,8 @@ func (c *committing) create(ctx context.Context) (*remote.Snapshot, error) {
 	}
 	w.rebase(head)
 	w.isNew = false
-	if err := w.st.identify(identity{Endpoint: w.s.o.Client.Endpoint(), Repo: w.repo.String()}); err != nil {
-		return nil, err
-	}
-	return head, nil
+	changes := w.foreignChanges(foreign)
+	return changes, w.st.identify(identity{Endpoint: w.s.o.Client.Endpoint(), Repo: w.repo.String()})
 }
 
 func (c *committing) result(commit, url string) Result {

@@ -88,12 +88,12 @@ func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) err
 			changed[p] = true
 		}
 	}
-	if _, ok := after[attributes]; ok && base == nil && len(after) == 1 {
-		delete(changed, attributes) // the Hub's own first commit
-	}
 	c.p.foreign = c.p.foreign[:0]
 	for p := range changed {
 		c.p.foreign = append(c.p.foreign, p)
+	}
+	if _, ok := after[attributes]; ok && base == nil && len(after) == 1 {
+		delete(changed, attributes) // the Hub's own first commit
 	}
 
 	adds := make(map[string]bool)

@@ -85,7 +85,7 @@ func (w *Worktree) name(f *File, s *slot) (bool, error) {
 		return false, nil
 	}
 	r := record{Op: opPut, P: join(s.d.path(), s.name), S: f.seq, M: uint32(f.mode)}
-	if err := w.st.journal.append(r); err != nil {
+	if err := w.append(r); err != nil {
 		return false, err
 	}
 	w.files[f.seq] = f
@@ -159,7 +159,7 @@ func (w *Worktree) try(valid func() bool, do func() (record, error), done func()
 	if err != nil || r.Op == "" {
 		return false, err
 	}
-	if err := w.st.journal.append(r); err != nil {
+	if err := w.append(r); err != nil {
 		return false, err
 	}
 	if err := w.must(w.apply(r)); err != nil {

@@ -37,7 +37,7 @@ func (w *Worktree) discard(path string) ([]Change, error) {
 		return nil, nil
 	}
 	before := w.names(path)
-	if err := w.st.journal.append(record{Op: opDiscard, P: path}); err != nil {
+	if err := w.append(record{Op: opDiscard, P: path}); err != nil {
 		return nil, err
 	}
 	if err := w.must(w.applyDiscard(path)); err != nil {

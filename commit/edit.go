@@ -64,6 +64,12 @@ func (d *Dir) edit(ctx context.Context, name string, truncate bool) (*File, erro
 		}
 		f, err := d.w.copyOf(ctx, &s, truncate)
 		if err != nil {
+			d.w.mu.RLock()
+			moved := !s.valid() // it was committed, and perhaps evicted, just now
+			d.w.mu.RUnlock()
+			if moved && errors.Is(err, ErrFrozen) {
+				continue
+			}
 			return nil, err
 		}
 		ok, err := d.w.name(f, &s)

@@ -163,8 +163,9 @@ func (f *File) Chmod(mode fs.FileMode) error {
 	defer w.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.place == inStaging && !f.unlinked {
-		if err := f.st.journal.append(record{Op: opMode, S: f.seq, M: uint32(mode.Perm())}); err != nil {
+	// Only of a file with a name: the journal may not know the others any more.
+	if w.files[f.seq] == f && !w.closed {
+		if err := w.append(record{Op: opMode, S: f.seq, M: uint32(mode.Perm())}); err != nil {
 			return err
 		}
 	}

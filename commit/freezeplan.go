@@ -9,7 +9,7 @@ import (
 // waits for the rest up to wait. The plan's files are frozen until thaw.
 func (w *Worktree) plan(ctx context.Context, wait time.Duration) (p *plan, err error) {
 	w.mu.Lock()
-	if err := w.st.journal.append(record{Op: opPlan}); err != nil {
+	if err := w.append(record{Op: opPlan}); err != nil {
 		w.mu.Unlock()
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func read(ctx context.Context, g *os.File, st fs.FileInfo, long bool, progress f
 	fmt.Fprintf(git, "blob %d\x00", s.size)
 	content := sha256.New()
 	var head bytes.Buffer
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, min(1<<20, s.size+1)) // most of 100,000 files are small
 	for n := int64(0); ; {
 		if err := ctx.Err(); err != nil {
 			return nil, err

@@ -156,6 +156,15 @@ func (j *journal) length() int {
 	return j.lines
 }
 
+// fail says that nothing may be added before the file was replaced.
+func (j *journal) fail(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err == nil {
+		j.err = fmt.Errorf("journal: %w", err)
+	}
+}
+
 // failed reports whether only rewrite can help.
 func (j *journal) failed() bool {
 	j.mu.Lock()

@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"errors"
 	"io/fs"
 	"time"
 
@@ -14,8 +15,12 @@ import (
 // sent, whose files are given back by its owner.
 func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	late := p.checkAgain()
-	adopting := make(chan struct{})
-	defer close(adopting)
+	adopting := &adoption{blobs: make(map[string]bool), done: make(chan struct{})}
+	for _, it := range p.items {
+		if it.file != nil {
+			adopting.blobs[it.blob.ID] = true
+		}
+	}
 	p.prepareAdoption()
 
 	w.mu.Lock()
@@ -53,6 +58,15 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	if err := w.checkpoint(); err == nil || noted == nil && w.st.journal.sync() == nil {
 		w.adopt(p)
 	} else {
+		// The files stay for the next process, which finds the commit by its
+		// intent. They have no name here any more: nobody may write them. And
+		// nothing may follow the intent in the journal as if it were pending.
+		for _, it := range p.items {
+			if it.file != nil {
+				it.file.hold()
+			}
+		}
+		w.st.journal.fail(err)
 		w.s.o.Logger.Warn("the commit is made, but the journal could not be written", "repo", w.Repo().String(), "error", err)
 	}
 	for _, q := range others {
@@ -63,6 +77,7 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	w.mu.Lock()
 	w.adopting = nil
 	w.mu.Unlock()
+	close(adopting.done)
 	w.tell(changes)
 }
 
@@ -160,7 +175,10 @@ const parallelAdoptions = 16
 
 func (w *Worktree) adoptFile(it *item) {
 	f := it.file
-	err := w.s.o.Cache.Adopt(it.blob.ID, f.st.disk.path+"/"+f.name())
+	err := errNotHashed
+	if it.sum == nil || it.sum.is(it.blob) {
+		err = w.s.o.Cache.Adopt(it.blob.ID, f.st.disk.path+"/"+f.name())
+	}
 	f.mu.Lock()
 	if f.place == inStaging {
 		f.place, f.blob, f.sum = inCache, it.blob, nil
@@ -176,6 +194,10 @@ func (w *Worktree) adoptFile(it *item) {
 		w.s.o.Logger.Info("committed content is not kept in the cache", "path", it.path, "error", err)
 	}
 }
+
+// errNotHashed says of content that the cache could not know it by the name
+// that the Hub's listing has for it.
+var errNotHashed = errors.New("the Hub lists it by another hash")
 
 // goneInfo describes a file whose description could not be had.
 type goneInfo struct{}

@@ -173,8 +173,11 @@ func (s *Store) RemoveNew(repo remote.Repo) error {
 		return errNotNew("remove", repo)
 	}
 	<-w.commit
+	defer func() { w.commit <- struct{}{} }()
 	w.mu.Lock()
 	switch {
+	case w.closed:
+		err = fmt.Errorf("remove %s: %w", repo, fs.ErrClosed)
 	case !w.isNew || len(w.pending) > 0:
 		err = errNotNew("remove", repo)
 	case !w.root.hollow():
@@ -182,7 +185,6 @@ func (s *Store) RemoveNew(repo remote.Repo) error {
 	}
 	if err != nil {
 		w.mu.Unlock()
-		w.commit <- struct{}{}
 		return err
 	}
 	w.closed, w.root.dead = true, true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,13 +41,20 @@ func (e *heldError) Error() string { return "in use by " + e.by.String() }
 // create the directory is made; without, a missing one is fs.ErrNotExist.
 // waiting is called once, before the first wait.
 func (s *Store) lock(ctx context.Context, dir string, create bool, waiting func(holder)) (*os.File, error) {
-	for {
+	for looks := 1; ; looks++ {
 		if create {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				return nil, err
 			}
 		}
 		f, err := tryLock(dir)
+		if create && errors.Is(err, fs.ErrNotExist) {
+			// The holder before has just removed the directory.
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if f != nil || err != nil {
 			if err == nil {
 				s.sign(f)
@@ -54,10 +62,11 @@ func (s *Store) lock(ctx context.Context, dir string, create bool, waiting func(
 			return f, err
 		}
 		by := readHolder(dir)
-		if mounted(by) {
+		switch held := mounted(by); {
+		case held && looks >= sureLooks:
 			return nil, &heldError{by}
-		}
-		if waiting != nil {
+		case held:
+		case waiting != nil:
 			waiting(by)
 			waiting = nil
 		}
@@ -66,6 +75,11 @@ func (s *Store) lock(ctx context.Context, dir string, create bool, waiting func(
 		}
 	}
 }
+
+// sureLooks is how often a lock must be found taken before what its file says
+// of the holder counts: the file may be an earlier holder's, and the lock taken
+// for a moment only by somebody who looks whether it is (locked).
+const sureLooks = 3
 
 // lockPoll is how often a lock that another process holds is tried again, and
 // files that are busy are looked at again.

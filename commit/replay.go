@@ -14,7 +14,7 @@ import (
 // the cut may have named: damage is reported, never made good silently.
 func (w *Worktree) replay(st *state) error {
 	content, err := st.disk.root.ReadFile(journalName)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	w.st, w.replaying = st, true
@@ -46,6 +46,9 @@ func (w *Worktree) replay(st *state) error {
 	for seq := range w.files {
 		st.next = max(st.next, seq+1)
 	}
+	if n == 0 && (damage == nil || errors.Is(damage, errTorn)) && len(seqs) > 0 {
+		damage = errNoJournal
+	}
 	if damage != nil && !errors.Is(damage, errTorn) {
 		w.warn(fmt.Sprintf("the journal was damaged at byte %d of %d (%v): later changes are set aside in %s", good, len(content), damage, st.disk.path))
 		if err := st.setAside(content[good:], seqs, w.files); err != nil {
@@ -53,7 +56,8 @@ func (w *Worktree) replay(st *state) error {
 		}
 	}
 	if n == 0 {
-		// Not even the first line: there is nothing to go on from.
+		// Not even the first line, or no journal: a state whose removal was cut
+		// off, if nothing else is here.
 		b, err := encode(header(w.base))
 		if err != nil {
 			return err
@@ -75,6 +79,9 @@ func (w *Worktree) warn(text string) {
 	w.warnings = append(w.warnings, text)
 	w.s.o.Logger.Warn(text, "repo", w.repo.String())
 }
+
+// errNoJournal says that nothing tells what the staged files are.
+var errNoJournal = errors.New("there is no journal")
 
 var errNewer = errors.New("the journal was written by a newer version of this program")
 

@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -71,10 +72,27 @@ func private(dir string) error {
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok && int(sys.Uid) != os.Geteuid() {
 		return &fs.PathError{Op: "open", Path: dir, Err: errors.New("belongs to another user")}
 	}
-	if st.Mode().Perm()&0o077 != 0 {
-		return os.Chmod(dir, 0o700)
+	if st.Mode().Perm()&0o022 == 0 {
+		return nil // what is in it is closed to others
 	}
-	return nil
+	// Closing a directory that has other uses too would break those: think of
+	// root and /tmp.
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if name := e.Name(); !isStateName(name) && name != "log" { // the program's log files
+			return &fs.PathError{Op: "open", Path: dir, Err: fmt.Errorf("others can write to it, and it holds %q: choose a directory of its own, or chmod it to 0700", name)}
+		}
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// isStateName reports whether a name is one that stateName gives.
+func isStateName(name string) bool {
+	b, err := hex.DecodeString(name)
+	return err == nil && len(b) == 16
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

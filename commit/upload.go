@@ -124,23 +124,17 @@ func (c *committing) fetchMoved(ctx context.Context) error {
 			moved = append(moved, it)
 		}
 	}
-	blobs := make([]*blockcache.Blob, len(moved))
-	c.release = append(c.release, func() {
-		for _, b := range blobs {
-			if b != nil {
-				b.Close()
-			}
-		}
-	})
+	// None is kept open: a directory of 100,000 files would need as many
+	// descriptors.
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelFetches)
-	for i, it := range moved {
+	for _, it := range moved {
 		g.Go(func() error {
 			b, err := c.w.Blob(ctx, it.from)
 			if err != nil {
 				return fmt.Errorf("%s: %w", it.path, err)
 			}
-			blobs[i] = b
+			defer b.Close()
 			if err := b.Fetch(ctx); err != nil && (errors.Is(err, blockcache.ErrCorrupt) || ctx.Err() != nil) {
 				return fmt.Errorf("%s: %w", it.path, err)
 			}
@@ -151,19 +145,30 @@ func (c *committing) fetchMoved(ctx context.Context) error {
 		return err
 	}
 	c.inline = nil
-	for i, it := range moved {
-		b := blobs[i]
+	for _, it := range moved {
 		c.inline = append(c.inline, remote.InlineFile{Path: it.path, Open: func() (io.ReadCloser, error) {
-			return io.NopCloser(io.NewSectionReader(blobReader{b}, 0, b.Size())), nil
+			b, err := c.w.Blob(context.Background(), it.from)
+			if err != nil {
+				return nil, err
+			}
+			return &blobReader{io.NewSectionReader(blobAt{b}, 0, b.Size()), b}, nil
 		}})
 	}
 	return nil
 }
 
-// blobReader reads a blob without a caller's context: its waits have deadlines.
-type blobReader struct{ b *blockcache.Blob }
+// blobReader reads a blob from its beginning.
+type blobReader struct {
+	*io.SectionReader
+	b *blockcache.Blob
+}
 
-func (r blobReader) ReadAt(p []byte, off int64) (int, error) {
+func (r *blobReader) Close() error { return r.b.Close() }
+
+// blobAt reads a blob without a caller's context: its waits have deadlines.
+type blobAt struct{ b *blockcache.Blob }
+
+func (r blobAt) ReadAt(p []byte, off int64) (int, error) {
 	return r.b.ReadAt(context.Background(), p, off)
 }
 

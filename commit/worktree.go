@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -36,12 +37,18 @@ type Worktree struct {
 	refused   error // why nothing can be written, once known
 	allowed   bool  // that it may be written is known
 	held      error // another process has the state
-	adopting  chan struct{}
+	adopting  *adoption
 	lastErr   string
 	warnings  []string // found when the state was opened
 	conflicts []string
 	reasons   map[string]string // why the last commit left paths out
 	closed    bool
+}
+
+// adoption is what a commit is just moving into the cache.
+type adoption struct {
+	blobs map[string]bool // by ID
+	done  chan struct{}
 }
 
 // source says where committed content can be fetched.
@@ -153,6 +160,17 @@ func (w *Worktree) syncJournal() error {
 	return err
 }
 
+// append writes records to the journal, which is replaced first if nothing can
+// be added to it any more. Under mu.
+func (w *Worktree) append(rs ...record) error {
+	if w.st.journal.failed() && len(w.pending) == 0 && !w.planning {
+		if err := w.st.journal.rewrite(w.records()); err != nil {
+			return err
+		}
+	}
+	return w.st.journal.append(rs...)
+}
+
 // checkpoint replaces the journal by one that says just what is staged now.
 // While the outcome of a commit is unknown it can't: what was staged before
 // and after its plan must stay apart.
@@ -167,15 +185,21 @@ func (w *Worktree) checkpoint() error {
 
 // close gives the worktree up; see Store.Close.
 func (w *Worktree) close() error {
-	<-w.commit // for good
+	<-w.commit // a commit that runs is waited for; later ones find closed set
+	defer func() { w.commit <- struct{}{} }()
 	w.setUp.Lock()
 	defer w.setUp.Unlock()
 	w.mu.Lock()
+	broken := w.closed // by must: what is in memory is not to be trusted
 	w.closed = true
 	st := w.st
 	if st == nil {
 		w.mu.Unlock()
 		return nil
+	}
+	if broken {
+		w.mu.Unlock()
+		return errors.Join(st.journal.sync(), st.release())
 	}
 	empty := !w.isNew && len(w.pending) == 0 && w.root.bare()
 	records := w.records()
@@ -185,10 +209,11 @@ func (w *Worktree) close() error {
 	if empty {
 		return st.erase()
 	}
-	var err error
+	err := errors.ErrUnsupported
 	if compact {
 		err = st.journal.rewrite(records)
-	} else {
+	}
+	if err != nil { // a disk that has no room for another has this one
 		err = st.journal.sync()
 	}
 	if rerr := st.release(); err == nil {
