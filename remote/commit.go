@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync/atomic"
 )
@@ -40,12 +39,12 @@ func (c *Client) commit(ctx context.Context, repo Repo, req CommitRequest) (Comm
 	// request that never arrived look like one whose answer was lost.
 	c.CloseIdle()
 	var sent atomic.Bool // all of the latest attempt's body was taken
+	body, size, err := req.body(&sent)
+	if err != nil {
+		return CommitResult{}, err
+	}
 	res, err := c.send(ctx, call{
-		method: http.MethodPost, path: path, size: -1,
-		body: func() (io.ReadCloser, error) {
-			sent.Store(false)
-			return req.lines(&sent), nil
-		},
+		method: http.MethodPost, path: path, size: size, body: body,
 		ctype: "application/x-ndjson", accept: "application/json",
 		policy: policy{repeat: repeatRefused, budget: c.patience(), header: c.timeouts.Commit},
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 )
@@ -12,7 +13,9 @@ import (
 // first commit of its own, which holds .gitattributes. A repo that exists is
 // fs.ErrExist, or nothing at all with ExistOK; then the request may also be
 // sent again after a lost answer. Where the token may not create, a repo that
-// it can read counts as existing, as in huggingface_hub.
+// it can read counts as existing, as in huggingface_hub. A repo that was to be
+// private and exists as a public one is fs.ErrExist even so: what is meant for
+// few must not be put where all can see it.
 func (c *Client) CreateRepo(ctx context.Context, repo Repo, o CreateOptions) (url string, err error) {
 	if err := repo.check(); err != nil {
 		return "", err
@@ -51,12 +54,20 @@ func (c *Client) CreateRepo(ctx context.Context, repo Repo, o CreateOptions) (ur
 		if !o.ExistOK {
 			break
 		}
+		private := o.Private != nil && *o.Private
 		switch e.Status {
-		case http.StatusConflict:
-			return c.pageURL(repo), nil
-		case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden:
-			if _, infoErr := c.Info(ctx, Repo{Type: repo.Type, ID: repo.ID}); infoErr == nil {
+		case http.StatusConflict, http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden:
+			if e.Status == http.StatusConflict && !private {
 				return c.pageURL(repo), nil
+			}
+			info, infoErr := c.Info(ctx, Repo{Type: repo.Type, ID: repo.ID})
+			switch {
+			case infoErr == nil && private && !info.Private:
+				return "", fmt.Errorf("create %s: it exists and is not private: %w", repo.Path(), fs.ErrExist)
+			case infoErr == nil:
+				return c.pageURL(repo), nil
+			case e.Status == http.StatusConflict:
+				err = infoErr
 			}
 		}
 		break

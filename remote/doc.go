@@ -32,8 +32,8 @@
 //     the endpoint once another host has led there. It is in no error and no
 //     log, nor is the query of any URL.
 //   - Every wait has a deadline (Timeouts), ends with the caller's context, and
-//     is an os.ErrDeadlineExceeded if it was too long. Bodies have no total
-//     bound; they must make progress.
+//     is an os.ErrDeadlineExceeded if it was too long. Bodies of content have
+//     no total bound, they must make progress; all others have to end.
 //   - One retry policy, in the transport: requests that may be repeated are,
 //     after failures that pass, as often and as late as the server asks for.
 //     Broken streams of content are resumed where they broke.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -235,6 +236,48 @@ func TestFineGrainedToken(t *testing.T) {
 			}
 			if ok, reason, err := c.MayWrite(t.Context(), model(id)); ok != want || err != nil {
 				t.Errorf("%s: %v, %s, %v", id, ok, reason, err)
+			}
+		}
+	}
+}
+
+// What is to be private is not put into a public repo that somebody made in the
+// meantime; one's own repo, whose making was answered too late, is fine.
+func TestPrivateMeansPrivate(t *testing.T) {
+	hub := newHub(t, hubtest.Options{})
+	hub.Repo("alice/public").Put("f", "x")
+	hub.Repo("alice/secret").SetPrivate(true)
+	c := newClient(t, hub.URL(), aliceToken)
+	for _, private := range []bool{true, false} {
+		for id, public := range map[string]bool{"alice/public": true, "alice/secret": false} {
+			_, err := c.CreateRepo(t.Context(), model(id), remote.CreateOptions{Private: &private, ExistOK: true})
+			if errors.Is(err, fs.ErrExist) != (private && public) || !(private && public) && err != nil {
+				t.Errorf("%s, private %v: %v", id, private, err)
+			}
+		}
+	}
+}
+
+// A commit has a length, as those of other clients have; one that is too long
+// to be in memory is sent in chunks. A lost answer is told from a lost request.
+func TestCommitLength(t *testing.T) {
+	for size, chunked := range map[int]bool{10: false, 5 << 20: true} {
+		for _, lost := range []bool{false, true} {
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				n, err := io.Copy(io.Discard, r.Body)
+				if got := r.ContentLength; err != nil || chunked != (got == -1) || !chunked && got != n {
+					t.Errorf("%d bytes: length %d, %d bytes, %v", size, got, n, err)
+				}
+				if lost {
+					panic(http.ErrAbortHandler)
+				}
+				fmt.Fprintf(w, `{"commitOid":"%040d"}`, 1)
+			})
+			_, err := newClient(t, s.URL, "").Commit(t.Context(), model("a/b"), remote.CommitRequest{
+				Summary: "x", Files: []remote.InlineFile{{Path: "f", Content: make([]byte, size)}},
+			})
+			if lost != errors.Is(err, remote.ErrUnknownOutcome) || !lost && err != nil {
+				t.Errorf("%d bytes, lost %v: %v", size, lost, err)
 			}
 		}
 	}

@@ -10,6 +10,50 @@ import (
 	"sync/atomic"
 )
 
+// shortBody is up to what size a commit is made up in memory, to be sent with
+// its length as other clients do: not every proxy takes a body in chunks.
+const shortBody = 4 << 20
+
+// body is the body of a commit, as often as it is asked for, and its size, -1
+// if it is a long one. sent tells whether all of the latest was taken.
+func (r CommitRequest) body(sent *atomic.Bool) (body func() (io.ReadCloser, error), size int64, err error) {
+	long := func() (io.ReadCloser, error) {
+		sent.Store(false)
+		return r.lines(sent), nil
+	}
+	l := r.lines(new(atomic.Bool))
+	defer l.Close()
+	short, err := io.ReadAll(io.LimitReader(l, shortBody+1))
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case len(short) > shortBody:
+		return long, -1, nil
+	}
+	return func() (io.ReadCloser, error) {
+		sent.Store(false)
+		return &shortReader{left: short, sent: sent}, nil
+	}, int64(len(short)), nil
+}
+
+// A shortReader sets sent with its last byte: the server needs no end to see
+// that it has all.
+type shortReader struct {
+	left []byte
+	sent *atomic.Bool
+}
+
+func (s *shortReader) Close() error { return nil }
+
+func (s *shortReader) Read(p []byte) (int, error) {
+	n := copy(p, s.left)
+	if s.left = s.left[n:]; len(s.left) > 0 {
+		return n, nil
+	}
+	s.sent.Store(true)
+	return n, io.EOF
+}
+
 // lines is the body of a commit: JSON lines, the header first, then what goes
 // away, then what comes. sent is set when its end has been read.
 func (r CommitRequest) lines(sent *atomic.Bool) io.ReadCloser {
