@@ -43,10 +43,6 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.closers = append(d.closers, client.Close)
-	user, err := d.identify(ctx, client)
-	if err != nil {
-		return err
-	}
 	cache, err := blockcache.Open(l.Cache, blockcache.Options{Limit: l.CacheSize, Logger: d.log})
 	if err != nil {
 		return fmt.Errorf("cache: %w", err)
@@ -61,6 +57,10 @@ func (d *daemon) start(ctx context.Context) error {
 		return fmt.Errorf("staged work: %w", err)
 	}
 	d.closers = append(d.closers, store.Close)
+	user, err := d.identify(ctx, client, len(store.Staged()) > 0)
+	if err != nil {
+		return err
+	}
 
 	d.srv, err = hubfs.Mount(l.Mount, client, store, cache, hubfs.Options{
 		Repo: l.Repo, Subdir: l.Subdir,
@@ -123,8 +123,9 @@ func (d *daemon) lockMountPoint(ctx context.Context) (*flock.Flock, error) {
 }
 
 // identify asks whose token it is, at most one request: a wrong token is said
-// now, and not by the first file. The user is "" if nobody can tell.
-func (d *daemon) identify(ctx context.Context, client *remote.Client) (user string, err error) {
+// now, and not by the first file. The user is "" if nobody can tell. Staged
+// work is there without the Hub, too.
+func (d *daemon) identify(ctx context.Context, client *remote.Client, staged bool) (user string, err error) {
 	if client.Anonymous() || d.l.Offline || d.l.Subdir != "" {
 		// For a folder of a repo the Hub is asked about the repo and its tree,
 		// which it refuses to a wrong token, and two requests are enough.
@@ -140,6 +141,9 @@ func (d *daemon) identify(ctx context.Context, client *remote.Client) (user stri
 	case errors.As(err, &answer):
 		// A Hub that does not say, or is too busy to, still serves files.
 		d.rep.note(fmt.Sprintf("the Hub does not say whose token this is: %v", err))
+		return "", nil
+	case staged && ctx.Err() == nil:
+		d.rep.note(fmt.Sprintf("%s cannot be reached; what is staged is there (%v)", client.Endpoint(), err))
 		return "", nil
 	}
 	return "", fmt.Errorf("%s cannot be reached: %w", client.Endpoint(), err)

@@ -97,7 +97,11 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		err = busyFiles(results)
 	}
 	if err != nil {
-		return explain(err, mnt, "hubfs umount "+quote(mnt)+" (or, to unmount and keep it staged: hubfs umount --force "+quote(mnt)+")")
+		err = explain(err, mnt, "hubfs umount "+quote(mnt))
+		if code := exitCode(err); code == exitCommit || code == exitConflict || code == exitBusy {
+			err = fmt.Errorf("%w\nTo unmount all the same and keep it staged: hubfs umount --force %s", err, quote(mnt))
+		}
+		return err
 	}
 	if err := unmount(ctx, mnt, false); err != nil {
 		if errors.Is(err, unix.EBUSY) {

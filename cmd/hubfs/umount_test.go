@@ -58,7 +58,7 @@ func TestUmountConflict(t *testing.T) {
 	w.hub.Repo("me/new").Put("a.txt", "theirs")
 	w.fails(exitConflict, "a.txt", "sync", w.path("me/new"))
 	r := w.fails(exitConflict, "a.txt", "umount", w.mnt)
-	if !contains(r.err, "Both versions are kept") || !w.isMounted() {
+	if !contains(r.err, "Both versions are kept", "umount --force "+w.mnt) || !w.isMounted() {
 		t.Errorf("mounted: %t, %s", w.isMounted(), r.err)
 	}
 	if got := w.read("me/new/a.txt"); got != "mine" {
@@ -192,4 +192,32 @@ func TestKilledDaemon(t *testing.T) {
 		t.Errorf("mounted: %t, %s", w.isMounted(), r.err)
 	}
 	w.fails(1, "is not in a hubfs mount", "umount", w.mnt)
+}
+
+func TestStagedWorkIsThereWithoutTheHub(t *testing.T) {
+	w := mounted(t)
+	w.write("me/new/a.txt", "a")
+	w.signal(syscall.SIGKILL)
+	w.hub.Fault(func(*http.Request) *hubtest.Fault { return &hubtest.Fault{Drop: true} })
+	if r := w.must("mount", w.mnt); !contains(r.err, "cannot be reached", "what is staged is there") {
+		t.Error(r.err)
+	}
+	if got := w.read("me/new/a.txt"); got != "a" {
+		t.Errorf("a.txt is %q", got)
+	}
+	w.hub.Fault(nil)
+	w.must("umount", w.mnt)
+	if got := w.titles("me/new"); len(got) != 2 {
+		t.Errorf("commits: %q", got)
+	}
+}
+
+func TestMountWithoutTheHub(t *testing.T) {
+	needFuse(t)
+	w := newWorld(t)
+	w.hub.Fault(func(*http.Request) *hubtest.Fault { return &hubtest.Fault{Drop: true} })
+	w.fails(1, "cannot be reached", "mount", w.mnt)
+	if w.isMounted() {
+		t.Error("mounted")
+	}
 }
