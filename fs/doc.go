@@ -4,17 +4,22 @@
 //
 // # Nodes
 //
-//	hubNode         a directory above the repos: the root, datasets/, spaces/, a namespace
+//	typeNode        the root of a mount of the whole Hub, datasets/ and spaces/
+//	namespaceNode   a user or organization
+//	refsNode        NAME@refs: the spelling of refs with slashes
+//	linkNode        a symbolic link to the canonical name of a repo
 //	dirNode         one *commit.Dir for life, wherever it is moved; a repo is the root Dir of its worktree
 //	blobNode        one committed Blob
 //	stagedNode      one *commit.File
-//	linkNode        a symbolic link to the canonical name of a repo
 //	controlDir      .hubfs at the root of the mount, and the files in it
 //
 // Identity is content: a node never comes to mean other bytes. When a name
-// does, lookup answers with another node and another inode number. So pages are
-// never invalidated, only entries are, by a goroutine that holds no lock and
-// that no request waits for.
+// does, lookup answers with another node. So pages are never invalidated, only
+// entries are, by a goroutine that holds no lock and that no request waits for.
+// (One exception: bytes of a blob that turned out not to be what it is named.)
+//
+// A node's number is never given out again. Programs see only its lower bits,
+// which stay with the name when it is edited or committed: see names.
 //
 // A path is derived from the chain of parents when it is needed: below a
 // directory that was renamed the kernel keeps its inodes and asks nothing.

@@ -64,7 +64,8 @@ func (m *mount) statusText(ctx context.Context) []byte {
 	return append(b, '\n')
 }
 
-// status makes no request.
+// status makes no request, unless nobody has asked yet whose token it is; that
+// is not waited for long.
 func (m *mount) status(ctx context.Context) Status {
 	s := Status{
 		Version: m.opts.Version, PID: os.Getpid(), Mountpoint: m.dir,
@@ -78,9 +79,11 @@ func (m *mount) status(ctx context.Context) Status {
 		s.Repo = m.opts.Repo.String()
 	}
 	if s.User == "" && !m.client.Anonymous() {
+		ctx, cancel := context.WithTimeout(ctx, leftoverWait)
 		if user, err := m.client.WhoAmI(ctx); err == nil {
 			s.User = user.Name
 		}
+		cancel()
 	}
 	opened := map[remote.Repo]bool{}
 	for _, w := range m.worktrees() {
