@@ -238,7 +238,7 @@ func (k *Content) forget(at *location) {
 
 func (k *Content) url() *url.URL {
 	u, err := k.c.endpoint.Parse(k.c.base + "/" + k.repo.Type.webPrefix() + k.repo.ID +
-		"/resolve/" + url.PathEscape(k.commit) + "/" + escapePath(k.e.Path))
+		"/resolve/" + escapeSegment(k.commit) + "/" + escapePath(k.e.Path))
 	if err != nil { // cannot be: every part is escaped or validated
 		return k.c.endpoint
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -280,5 +281,28 @@ func TestCommitLength(t *testing.T) {
 				t.Errorf("%d bytes, lost %v: %v", size, lost, err)
 			}
 		}
+	}
+}
+
+// Names go over the wire as huggingface_hub writes them: a plus sign means a
+// space to some servers.
+func TestEscaping(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, r.URL.EscapedPath())
+		w.WriteHeader(404)
+	})
+	c := newClient(t, s.URL, "")
+	commit, e := strings.Repeat("c", 40), remote.Entry{Path: "a+b/c d&e=f@g.txt", Size: 9, Blob: remote.Blob{ID: "git:" + strings.Repeat("a", 40)}}
+	_, _ = readRange(c.Content(model("a/b"), commit, e), 0, 9)
+	_, _ = c.Info(t.Context(), remote.Repo{Type: remote.Model, ID: "a/b", Rev: "v1.0+cu/x"})
+	want := []string{"/a/b/resolve/" + commit + "/a%2Bb/c%20d%26e%3Df%40g.txt", "/api/models/a/b/revision/v1.0%2Bcu%2Fx"}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -113,7 +113,11 @@ func nextLink(headers []string) string {
 func escapePath(p string) string {
 	parts := strings.Split(p, "/")
 	for i := range parts {
-		parts[i] = url.PathEscape(parts[i])
+		parts[i] = escapeSegment(parts[i])
 	}
 	return strings.Join(parts, "/")
 }
+
+// escapeSegment escapes all but letters, digits and "-_.~", as huggingface_hub
+// does: a '+' as it is means a space to some stores and proxies.
+func escapeSegment(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

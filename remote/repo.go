@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -94,7 +93,7 @@ func (r Repo) api() string { return "/api/" + r.Type.Plural() + "/" + r.ID }
 
 // apiRev is api()+"/verb/rev": a revision is always one escaped segment.
 func (r Repo) apiRev(verb, rev string) string {
-	return r.api() + "/" + verb + "/" + url.PathEscape(rev)
+	return r.api() + "/" + verb + "/" + escapeSegment(rev)
 }
 
 // check refuses a Repo that was not made by ParseRepo and would end up in a

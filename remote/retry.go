@@ -173,12 +173,12 @@ func askedWait(h http.Header, status int) time.Duration {
 		for policy := range strings.SplitSeq(line, ",") {
 			r, t := -1, -1
 			for field := range strings.SplitSeq(policy, ";") {
-				k, v, _ := strings.Cut(strings.TrimSpace(field), "=")
-				n, err := strconv.Atoi(v)
+				k, v, _ := strings.Cut(field, "=")
+				n, err := strconv.Atoi(strings.TrimSpace(v))
 				if err != nil || n < 0 || n > 1e6 {
 					continue
 				}
-				switch k {
+				switch strings.TrimSpace(k) {
 				case "r":
 					r = n
 				case "t":
