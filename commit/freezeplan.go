@@ -2,16 +2,63 @@ package commit
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
 // plan takes everything staged up to now, freezes what can be frozen and
 // waits for the rest up to wait. The plan's files are frozen until thaw.
+//
+// Programs write under a temporary name, rename and close. A file that was
+// renamed after it was taken, perhaps while its writer was waited for, makes
+// the plan begin anew: no commit shall have the temporary name.
 func (w *Worktree) plan(ctx context.Context, wait time.Duration) (p *plan, err error) {
+	defer func() {
+		if err != nil {
+			w.planned()
+		}
+	}()
+	waited := time.Duration(0)
+	for drafts := 1; ; {
+		var busy []*item
+		if p, busy, err = w.draft(ctx); err != nil {
+			return nil, err
+		}
+		if len(busy) == 0 || waited >= wait {
+			if drafts < maxDrafts && w.renamed(p) {
+				drafts++
+				p.thaw()
+				continue
+			}
+			for _, it := range busy {
+				p.busy = append(p.busy, it.path)
+			}
+			p.sort()
+			return p, nil
+		}
+		p.thaw()
+		for again := true; again && waited < wait; waited += lockPoll {
+			if err := w.s.pause(ctx, lockPoll); err != nil {
+				return nil, err
+			}
+			again = slices.ContainsFunc(busy, func(it *item) bool {
+				_, busy := it.file.look()
+				return busy
+			})
+		}
+	}
+}
+
+// maxDrafts bounds how often a plan begins anew: a commit of how things were
+// is right too, and programs may rename for ever.
+const maxDrafts = 5
+
+// draft plans what is staged now, and gives what is busy.
+func (w *Worktree) draft(ctx context.Context) (p *plan, busy []*item, err error) {
 	w.mu.Lock()
 	if err := w.append(record{Op: opPlan}); err != nil {
 		w.mu.Unlock()
-		return nil, err
+		return nil, nil, err
 	}
 	w.setMark()
 	w.planning = true
@@ -19,41 +66,41 @@ func (w *Worktree) plan(ctx context.Context, wait time.Duration) (p *plan, err e
 	root := w.root.shoot("")
 	w.mu.Unlock()
 
-	defer func() {
-		if err != nil {
-			w.planned()
-		}
-	}()
 	x, err := diff(ctx, p.base, root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p.left = x.left
 	for path := range x.deletes {
 		p.deletes = append(p.deletes, path)
 	}
-	var busy []*item
 	for _, it := range x.items {
 		busy = append(busy, it)
 	}
-	for waited := time.Duration(0); ; waited += lockPoll {
-		if busy, err = p.freeze(busy); err != nil {
-			p.thaw()
-			return nil, err
+	if busy, err = p.freeze(busy); err != nil {
+		p.thaw()
+		return nil, nil, err
+	}
+	return p, busy, nil
+}
+
+// renamed reports whether a file of the plan is not at its place any more.
+func (w *Worktree) renamed(p *plan) bool {
+	if p.lost {
+		return true
+	}
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, it := range p.items {
+		if it.file == nil {
+			continue
 		}
-		if len(busy) == 0 || waited >= wait {
-			break
-		}
-		if err := w.s.pause(ctx, lockPoll); err != nil {
-			p.thaw()
-			return nil, err
+		d, name := w.find(it.path)
+		if d == nil || d.kids[name] == nil || d.kids[name].file != it.file {
+			return true
 		}
 	}
-	for _, it := range busy {
-		p.busy = append(p.busy, it.path)
-	}
-	p.sort()
-	return p, nil
+	return false
 }
 
 // planned ends what plan began.
@@ -78,6 +125,8 @@ func (p *plan) freeze(items []*item) (busy []*item, err error) {
 			p.items = append(p.items, it)
 		case !it.file.lost():
 			busy = append(busy, it)
+		default:
+			p.lost = true
 		}
 	}
 	return busy, nil

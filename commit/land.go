@@ -175,8 +175,16 @@ const parallelAdoptions = 16
 
 func (w *Worktree) adoptFile(it *item) {
 	f := it.file
-	err := errNotHashed
-	if it.sum == nil || it.sum.is(it.blob) {
+	s, err := it.sum, error(nil)
+	if s == nil {
+		// An earlier process hashed it, and a power cut may have taken the content.
+		s, err = f.rehash(len(it.blob.ID) == len("git:")+64)
+	}
+	switch {
+	case err != nil:
+	case !s.is(it.blob):
+		err = errNotHashed
+	default:
 		err = w.s.o.Cache.Adopt(it.blob.ID, f.st.disk.path+"/"+f.name())
 	}
 	f.mu.Lock()
@@ -195,9 +203,9 @@ func (w *Worktree) adoptFile(it *item) {
 	}
 }
 
-// errNotHashed says of content that the cache could not know it by the name
-// that the Hub's listing has for it.
-var errNotHashed = errors.New("the Hub lists it by another hash")
+// errNotHashed says of content that the name of the blob is not its hash: the
+// Hub lists it by another, or a power cut took it.
+var errNotHashed = errors.New("it does not hash to the blob's name")
 
 // goneInfo describes a file whose description could not be had.
 type goneInfo struct{}

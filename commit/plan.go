@@ -19,6 +19,7 @@ type plan struct {
 	base    *remote.Snapshot // the tree of parent
 	left    []StagedPath     // staged, but no part of any commit
 	busy    []string
+	lost    bool     // a file was removed before it could be frozen
 	foreign []string // paths that others changed between the base and parent
 }
 

@@ -64,11 +64,13 @@ func (w *Worktree) outcome(ctx context.Context) (landed *plan, commit string, su
 		if err != nil {
 			return nil, "", false, err
 		}
-		if made {
-			return p, child, true, nil
+		// What was taken back after the first of two plans makes the second
+		// the smaller one: the commit has that too.
+		if made && (landed == nil || p.changes() > landed.changes()) {
+			landed, commit = p, child
 		}
 	}
-	return nil, "", sure, nil
+	return landed, commit, sure || landed != nil, nil
 }
 
 // childOf is the commit after parent in the branch's history; the oldest one
