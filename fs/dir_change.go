@@ -31,9 +31,9 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 	if err != nil {
 		return fail(err)
 	}
-	exclusive := flags&syscall.O_EXCL != 0
-	file, err := dir.Create(op, name, iofs.FileMode(mode&0o777), exclusive)
-	if errors.Is(err, iofs.ErrExist) && !exclusive {
+	// Always exclusive: what is there already has a node, and no second one.
+	file, err := dir.Create(op, name, iofs.FileMode(mode&0o777), true)
+	if errors.Is(err, iofs.ErrExist) && flags&syscall.O_EXCL == 0 {
 		err = syscall.ESTALE // the kernel did not know; it looks again and opens it
 	}
 	if err != nil {

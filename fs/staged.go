@@ -60,7 +60,7 @@ func (n *stagedNode) Getattr(ctx context.Context, f fusefs.FileHandle, out *fuse
 
 func (n *stagedNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	op := n.m.begin(ctx, "setattr", n.EmbeddedInode(), "")
-	if err := n.setattr(op, in); err != nil {
+	if err := n.setattr(op, f, in); err != nil {
 		return op.end(err)
 	}
 	err := n.attr(&out.Attr)
@@ -69,12 +69,18 @@ func (n *stagedNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.
 	return op.end(err)
 }
 
-func (n *stagedNode) setattr(ctx context.Context, in *fuse.SetAttrIn) error {
+func (n *stagedNode) setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.SetAttrIn) error {
 	if err := n.m.owner(in); err != nil {
 		return err
 	}
 	if size, ok := in.GetSize(); ok {
-		err := n.file.Truncate(int64(size))
+		var err error
+		if h, ok := f.(*stagedHandle); ok && h.write {
+			// ftruncate: while the handle is open no commit can have the file.
+			err = h.f.Truncate(int64(size))
+		} else {
+			err = n.file.Truncate(int64(size))
+		}
 		if errors.Is(err, commit.ErrFrozen) {
 			return editNode(ctx, n.EmbeddedInode(), size == 0, n.same)
 		}
@@ -136,12 +142,17 @@ func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
 		return nil, 0, err
 	}
 	if flags&syscall.O_TRUNC != 0 {
-		if err := n.file.Truncate(0); err != nil {
+		if !write {
+			err = n.file.Truncate(0)
+		} else {
+			err = f.Truncate(0)
+		}
+		if err != nil {
 			f.Close()
 			return nil, 0, err
 		}
 	}
-	h := &stagedHandle{n: n, f: f, sync: write && flags&(syscall.O_SYNC|syscall.O_DSYNC) != 0}
+	h := &stagedHandle{n: n, f: f, write: write, sync: write && flags&(syscall.O_SYNC|syscall.O_DSYNC) != 0}
 	if h.sync {
 		n.syncing.Add(1)
 	}

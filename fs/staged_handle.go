@@ -16,6 +16,7 @@ type stagedHandle struct {
 	n           *stagedNode
 	f           *os.File
 	passthrough bool
+	write       bool
 	sync        bool // O_SYNC or O_DSYNC
 }
 
