@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
 
@@ -65,4 +66,21 @@ func TestAbort(t *testing.T) {
 	f.srv.Wait()
 	must(t, unix.Unmount(f.mnt, 0))
 	close(g.open)
+}
+
+// Everything that was started has ended with the mount.
+func TestNothingIsLeftRunning(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	f := mountHub(t, opts{Fill: fillHub})
+	wantContent(t, f.path("gpt2/config.json"), "v2")
+	write(t, f.path("acme/new-name/x"), "x")
+	log, err := os.Open(f.path(".hubfs/log"))
+	must(t, err)
+	read(t, f.path(".hubfs/status"))
+	must(t, log.Close())
+	f.idle("acme/new-name/x")
+	f.commit()
+	f.end()
+	must(t, f.hub.Close())
+	goleak.VerifyNone(t, before)
 }
