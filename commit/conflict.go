@@ -118,12 +118,26 @@ func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) err
 			both[p] = true
 		}
 	}
+	beside := c.w.beside(c.p)
+	for p, what := range beside {
+		_, there := after[p]
+		switch {
+		case adds[p], !changed[p], !there && what != besideFile:
+		default:
+			both[p] = true
+		}
+		for dir := parentOf(p); dir != "" && what == besideFile; dir = parentOf(dir) {
+			if _, file := after[dir]; file && changed[dir] {
+				both[dir] = true
+			}
+		}
+	}
 	for p := range changed {
 		if _, there := after[p]; !there {
 			continue
 		}
 		for dir := parentOf(p); dir != ""; dir = parentOf(dir) {
-			if adds[dir] {
+			if what, ok := beside[dir]; adds[dir] || ok && what != besideDir {
 				both[dir] = true
 			}
 		}
@@ -140,6 +154,52 @@ func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) err
 		e.Head = head.Commit()
 	}
 	return e
+}
+
+// What is staged beside a plan.
+const (
+	besideFile = iota + 1
+	besideDir
+	besideGone
+)
+
+// beside is what is staged and no part of the plan: busy files, and what was
+// changed since. It lies over the plan's base too, and would later replace what
+// others did on the way to another one without anybody being told.
+func (w *Worktree) beside(p *plan) map[string]int {
+	known := make(map[*File]bool)
+	for _, it := range p.items {
+		if it.file != nil {
+			known[it.file] = true
+		}
+	}
+	left := make(map[string]bool)
+	for _, l := range p.left {
+		left[l.Path] = true
+	}
+	found := make(map[string]int)
+	var walk func(d *Dir, at string)
+	walk = func(d *Dir, at string) {
+		for name, k := range d.kids {
+			q, late := join(at, name), k.gen > p.mark.gen
+			switch {
+			case left[q] || leftOut(q) != "":
+			case k.dir != nil:
+				if k.through == nil {
+					found[q] = besideDir
+				}
+				walk(k.dir, q)
+			case k.file != nil && (late || !known[k.file]), k.ref != nil && late:
+				found[q] = besideFile
+			case k.gone() && late:
+				found[q] = besideGone
+			}
+		}
+	}
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	walk(w.root, "")
+	return found
 }
 
 // attributes is what the Hub puts into a new repo.
