@@ -107,4 +107,10 @@ type ParseError struct {
 	Input, Reason string
 }
 
-func (e *ParseError) Error() string { return quote(e.Input) + ": " + e.Reason }
+func (e *ParseError) Error() string {
+	in := e.Input
+	if strings.Contains(in, "://") {
+		in = redact(in, secret{}) // a URL may have been copied with its password
+	}
+	return quote(in) + ": " + e.Reason
+}

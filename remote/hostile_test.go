@@ -217,6 +217,14 @@ func TestNoPasswordsInErrors(t *testing.T) {
 			t.Error(s)
 		}
 	}
+	for _, repo := range []string{
+		"https://me:CANARY@huggingface.co/me", "https://me:CANARY@example.com/me/m", "https://me:CANARY@huggingface.co/me/m/settings",
+		"https://huggingface.co/me?token=CANARY", "hf://me:CANARY@huggingface.co/x",
+	} {
+		if _, _, err := remote.ParseRepo(repo); err == nil || strings.Contains(err.Error(), "CANARY") {
+			t.Errorf("%s: %v", repo, err)
+		}
+	}
 }
 
 // A fine-grained token names what it is made for, organizations that the answer

@@ -173,7 +173,7 @@ func (c *Client) fail(res *http.Response) *Error {
 	defer drain(res.Body)
 	e := &Error{
 		Status:     res.StatusCode,
-		Code:       escape(res.Header.Get("X-Error-Code"), 100),
+		Code:       escape(redact(res.Header.Get("X-Error-Code"), c.token), 100),
 		Method:     res.Request.Method,
 		URL:        showURL(res.Request.URL),
 		RetryAfter: askedWait(res.Header, res.StatusCode),
@@ -181,7 +181,7 @@ func (c *Client) fail(res *http.Response) *Error {
 	}
 	for _, name := range []string{"X-Request-Id", "X-Amzn-Trace-Id", "X-Amz-Cf-Id"} {
 		if v := res.Header.Get(name); v != "" {
-			e.RequestID = escape(v, 200)
+			e.RequestID = escape(redact(v, c.token), 200)
 			break
 		}
 	}
