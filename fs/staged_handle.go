@@ -64,11 +64,11 @@ func (h *stagedHandle) Release(ctx context.Context) syscall.Errno {
 }
 
 func (h *stagedHandle) close() error {
-	h.n.io.leave(&h.n.m.backings, h.n.ino, h.passthrough)
+	err := h.f.Close()
+	h.n.file.Closed() // what was unlinked meanwhile gives its room back
 	if h.sync {
 		h.n.syncing.Add(-1)
 	}
-	err := h.f.Close()
-	h.n.file.Closed() // what was unlinked meanwhile gives its room back
+	h.n.io.leave(&h.n.m.backings, h.n.ino, h.passthrough)
 	return err
 }
