@@ -314,3 +314,33 @@ func TestEscaping(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// A server that looks 256 files up takes longer than one that answers a stat:
+// asking again would only make it start anew.
+func TestSlowQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int32
+		c := clientOf(t, remote.Options{Endpoint: "https://hub.example", Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			n.Add(1)
+			r.Body.Close()
+			select {
+			case <-time.After(time.Minute):
+			case <-r.Context().Done():
+				return nil, context.Cause(r.Context())
+			}
+			if strings.Contains(r.URL.Path, "preupload") {
+				return answer(200, `{"files":[{"path":"f","uploadMode":"lfs"}]}`), nil
+			}
+			return answer(200, `{"objects":[{"oid":"`+sha("x")+`","size":1}]}`), nil
+		})})
+		if _, err := c.Preupload(t.Context(), model("a/b"), []remote.PreuploadFile{{Path: "f", Size: 1}}); err != nil {
+			t.Error(err)
+		}
+		if err := c.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile("x")}, nil); err != nil {
+			t.Error(err)
+		}
+		if n.Load() != 2 {
+			t.Errorf("%d requests", n.Load())
+		}
+	})
+}

@@ -63,7 +63,7 @@ func (c *Client) lfsBatch(ctx context.Context, repo Repo, files []LFSFile) (map[
 	err = c.exchange(ctx, call{
 		method: http.MethodPost, path: "/" + repo.Type.webPrefix() + repo.ID + ".git/info/lfs/objects/batch",
 		body: body, size: size, ctype: lfsType, accept: lfsType,
-		policy: policy{repeat: repeatAlways, budget: c.patience()},
+		policy: policy{repeat: repeatAlways, budget: c.patience(), header: c.timeouts.Commit},
 	}, func(r *http.Response) error {
 		res = r
 		return decode(r, &out, maxPage)

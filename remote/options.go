@@ -32,7 +32,7 @@ type Timeouts struct {
 	Dial    time.Duration // a TCP connection, name look-up included; 10 s
 	TLS     time.Duration // the TLS handshake; 10 s
 	Header  time.Duration // from the request sent to the head of the answer; 15 s
-	Commit  time.Duration // Header for requests that make the server work: commits, completed uploads; 120 s
+	Commit  time.Duration // Header for requests that make the server work: questions about 256 files, commits, completed uploads; 120 s
 	Stall   time.Duration // the longest pause of a body, either way; 15 s
 	Retry   time.Duration // no repetition is begun once a read has taken that long; 30 s
 	Backoff time.Duration // the first wait before a repetition, doubled each time; 500 ms

@@ -55,7 +55,7 @@ func (c *Client) preupload(ctx context.Context, repo Repo, files []PreuploadFile
 		} `json:"files"`
 	}
 	// Asking changes nothing, so it may be asked again.
-	p := policy{repeat: repeatAlways, budget: c.patience()}
+	p := policy{repeat: repeatAlways, budget: c.patience(), header: c.timeouts.Commit}
 	if err := c.postJSON(ctx, repo.apiRev("preupload", repo.Branch()), p, in, &out, maxPage); err != nil {
 		return nil, err
 	}
