@@ -40,6 +40,7 @@ type Cache struct {
 	bad       badKeys
 	verifying chan struct{} // one whole hash at a time: the other core is the readers'
 	writing   chan struct{} // small blobs on their way to disk
+	large     chan struct{} // gated blobs that are in memory while they come
 	evicting  singleflight.Group
 	count     counters
 
@@ -64,6 +65,7 @@ func Open(dir string, o Options) (*Cache, error) {
 		log:       o.Logger,
 		verifying: make(chan struct{}, 1),
 		writing:   make(chan struct{}, writers),
+		large:     make(chan struct{}, 1),
 		blobs:     map[blobID]*blob{},
 		claims:    map[string]chan struct{}{},
 	}

@@ -151,7 +151,7 @@ func TestReadOnlyDisk(t *testing.T) {
 }
 
 func TestDeletedDirectory(t *testing.T) {
-	for _, size := range []int{1000, 5 * mb} {
+	for _, size := range []int{1000, 12 * mb} {
 		synctest.Test(t, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "cache")
 			c := open(t, dir, Options{Limit: -1})
@@ -194,7 +194,7 @@ func TestDeletedDirectory(t *testing.T) {
 func TestBrokenFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, t.TempDir(), Options{Limit: -1})
-		s := &source{data: content(1, 8*mb)}
+		s := &source{data: content(1, 12*mb)}
 		b := blobOf(t, c, sha(s.data), s)
 		if _, err := b.ReadAt(t.Context(), make([]byte, 10), 0); err != nil {
 			t.Fatal(err)

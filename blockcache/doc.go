@@ -24,9 +24,11 @@
 //   - No byte is asked for twice while the cache keeps it: not by readers side by
 //     side, nor after a broken connection or a restart. Only a part that is given
 //     up in its course loses the block it was in.
-//   - A blob up to 512 KiB is fetched in one piece and its hash checked before the
-//     first byte is given out. A larger one streams, its hash is checked when the
-//     last block has come, and if it is wrong all of it is dropped.
+//   - Nobody reads a wrong blob to its end. Of one up to 8 MiB nothing is given out
+//     before its hash was checked. A larger one streams; its hash is computed
+//     behind the blocks that come, the block that comes last is held back until it
+//     was found right, and if it is wrong all of the blob is dropped. Only while
+//     the disk takes nothing do larger ones go by unchecked.
 //   - The cache is a help, never a condition: with a full, read-only or deleted
 //     directory reads go on through a small window in memory.
 //

@@ -104,6 +104,7 @@ func (it item) digest() (digest, error) {
 // each part. Only one runs at a time; others wait for it and count again.
 func (c *Cache) evict(lack int64) {
 	c.evicting.Do("", func() (any, error) {
+		before := c.room.inUse()
 		items := c.scan()
 		used := int64(0)
 		for _, it := range items {
@@ -122,7 +123,7 @@ func (c *Cache) evict(lack int64) {
 				c.count.evictedBytes.Add(it.bytes)
 			}
 		}
-		c.room.count(used)
+		c.room.count(used, before)
 		return nil, nil
 	})
 }

@@ -66,9 +66,9 @@ func TestEvictionOrder(t *testing.T) {
 
 // The holes of sparse files do not count.
 func TestHolesAreFree(t *testing.T) {
-	c := open(t, t.TempDir(), Options{Limit: 4 * mb})
+	c := open(t, t.TempDir(), Options{Limit: 6 * mb})
 	for k := range 5 {
-		s := &source{data: content(uint64(k), 8*mb)}
+		s := &source{data: content(uint64(k), 12*mb)}
 		b := blobOf(t, c, sha(s.data), s)
 		if _, err := b.ReadAt(t.Context(), make([]byte, 10), 4*mb); err != nil {
 			t.Fatal(err)
@@ -84,7 +84,7 @@ func TestHolesAreFree(t *testing.T) {
 func TestEvictionByAnotherCache(t *testing.T) {
 	dir := t.TempDir()
 	c1 := open(t, dir, Options{Limit: -1})
-	whole, part := &source{data: content(1, 2*mb)}, &source{data: content(2, 2*mb)}
+	whole, part := &source{data: content(1, 2*mb)}, &source{data: content(2, 12*mb)}
 	b1, b2 := blobOf(t, c1, sha(whole.data), whole), blobOf(t, c1, sha(part.data), part)
 	if err := b1.Fetch(t.Context()); err != nil {
 		t.Fatal(err)
@@ -100,18 +100,18 @@ func TestEvictionByAnotherCache(t *testing.T) {
 	sequential(t, b1, whole.data, blockSize)
 	sequential(t, b2, part.data, blockSize)
 	isWhole(t, b2, part.data)
-	if got := whole.bytesRead() + part.bytesRead(); got != 4*mb {
+	if got := whole.bytesRead() + part.bytesRead(); got != 14*mb {
 		t.Errorf("fetched %d bytes", got)
 	}
 }
 
 // Many readers of many blobs, all cold, with far too little room for them.
 func TestEvictionUnderLoad(t *testing.T) {
-	c := open(t, t.TempDir(), Options{Limit: 12 * mb})
+	c := open(t, t.TempDir(), Options{Limit: 20 * mb})
 	sources := make([]*source, 24)
 	keys := make([]string, len(sources))
 	for k := range sources {
-		sources[k] = &source{data: content(uint64(k), []int{1000, 400e3, 3 * mb, 5*mb + 1}[k%4])}
+		sources[k] = &source{data: content(uint64(k), []int{1000, 400e3, 3 * mb, 9*mb + 1}[k%4])}
 		keys[k] = sha(sources[k].data)
 	}
 	dog := time.AfterFunc(time.Minute, func() { panic("hang: see the goroutines") })
@@ -160,7 +160,7 @@ func TestAdopt(t *testing.T) {
 			for _, state := range []string{"absent", "partial", "open", "fetching", "whole"} {
 				t.Run(fmt.Sprint(from == dir, links, state), func(t *testing.T) {
 					c := open(t, filepath.Join(dir, "cache"), Options{Limit: -1})
-					s := &source{data: content(rand.Uint64(), 3*mb)}
+					s := &source{data: content(rand.Uint64(), 12*mb)}
 					key := sha(s.data)
 					var b *Blob
 					if state != "absent" {

@@ -63,7 +63,7 @@ func TestSourceErrorReachesReader(t *testing.T) {
 }
 
 func TestBlocksThatArrivedStay(t *testing.T) {
-	s := &source{data: content(1, 4*mb)}
+	s := &source{data: content(1, 14*mb)}
 	var down atomic.Bool
 	down.Store(true)
 	s.before = func(_ context.Context, call int, off, n int64) (io.Reader, error) {
@@ -134,7 +134,7 @@ func TestWrongLength(t *testing.T) {
 }
 
 func TestWrongBytes(t *testing.T) {
-	for _, size := range []int{1000, 512 << 10, 3 * mb} {
+	for _, size := range []int{1000, 512 << 10, 3 * mb, 8 * mb, 8*mb + 1, 20 * mb} {
 		synctest.Test(t, func(t *testing.T) {
 			good := content(1, size)
 			s := &source{data: append([]byte(nil), good...)}
@@ -144,17 +144,13 @@ func TestWrongBytes(t *testing.T) {
 
 			p := make([]byte, size)
 			n, err := b.ReadAt(t.Context(), p, 0)
-			if size <= smallBlob && n > 0 {
-				t.Fatalf("%d bytes of a small blob were given out unchecked", n)
-			}
-			if err == nil {
-				if err = settled(t, b); !errors.Is(err, ErrCorrupt) {
-					t.Fatalf("the check says %v", err)
-				}
+			if !errors.Is(err, ErrCorrupt) || n == size || size <= gatedBlob && n > 0 {
+				t.Fatalf("%d of %d bytes were given out, and %v", n, size, err)
 			}
 			if _, err := b.ReadAt(t.Context(), p[:1], 0); !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("read after the check: %v", err)
 			}
+			synctest.Wait()
 			if st := c.Stats(); st.Blobs+st.Partials != 0 || st.Bytes != 0 || st.Corrupt != 1 {
 				t.Fatalf("kept: %+v", st)
 			}

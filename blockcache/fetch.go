@@ -83,14 +83,8 @@ func (f *fetch) step() (*waiter, *check, error) {
 		b.plan(f.h, 0, b.size)
 		return b.find(0).join(0), nil, nil
 	case d != nil && d.missing == 0:
-		for _, p := range b.parts {
-			if p.running { // about to end
-				return p.join(b.blocks), nil, nil
-			}
-		}
-		d.failed = false // the disk may take it now
-		b.startCheck()
-		return nil, b.check, nil
+		w, k := b.untilChecked(d)
+		return w, k, nil
 	}
 	i := f.next(d)
 	f.c.pos, f.c.ahead = i*blockSize, max(f.c.ahead, i)
@@ -112,7 +106,7 @@ func (f *fetch) next(d *partial) int64 {
 		return 0
 	}
 	for n := int64(0); n < f.b.blocks; n++ {
-		if at := (f.i + n) % f.b.blocks; !d.m.present(at) {
+		if at := (f.i + n) % f.b.blocks; !d.there(at) {
 			f.i = at
 			return at
 		}

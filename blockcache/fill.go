@@ -16,11 +16,14 @@ const saveEvery = 16
 func (p *part) fetch(ctx context.Context) error {
 	b, c := p.b, p.b.c
 	d, err := b.store(p)
-	if d == nil {
-		p.shorten(memoryPart)
-	}
 	if err != nil {
 		return err
+	}
+	if d == nil && b.gated() {
+		return p.fetchGated(ctx)
+	}
+	if d == nil {
+		p.shorten(memoryPart)
 	}
 	if d != nil {
 		defer func() { c.room.done(p.size(), false); c.room.add(p.came()) }()
@@ -109,6 +112,9 @@ func (s *filler) store(end int) error {
 				return errAgain // whole, or dropped, meanwhile
 			}
 			p.b.c.diskFailed("write", err)
+			if p.b.gated() {
+				return errAgain // in memory, all of it
+			}
 			d = nil
 		}
 	}

@@ -53,11 +53,11 @@ func appendRecord(b []byte, i int64, crc uint32) []byte {
 	return binary.LittleEndian.AppendUint32(b, ^checksum(r[:]))
 }
 
-// writeMap writes the records of the blocks in [lo, hi) as m has them now.
-func writeMap(f *os.File, m *blockMap, lo, hi int64) error {
+// writeMap writes the records of the blocks in [lo, hi) as p has them now.
+func writeMap(f *os.File, p *partial, lo, hi int64) error {
 	b := make([]byte, 0, mapRecord*(hi-lo))
 	for i := lo; i < hi; i++ {
-		if s, k := m.at(i); m.present(i) {
+		if s, k := p.m.at(i); p.there(i) {
 			b = appendRecord(b, i, s.crc[k].Load())
 		} else {
 			b = append(b, make([]byte, mapRecord)...)

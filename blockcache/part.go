@@ -99,6 +99,9 @@ func (p *part) finish(ctx context.Context, err error) int64 {
 	if p.next < p.hi {
 		b.retreat(p.next, p.hi)
 	}
+	if d := b.disk.Load(); d != nil && p.dropped && d.hashed.Load() > p.next {
+		d.rehash = true // it may have written once more what was hashed
+	}
 	woken := p.take(func(*waiter) bool { return true })
 	b.startCheck()
 	n := p.came()
@@ -134,16 +137,18 @@ func (p *part) arrived(d *partial, next int64, crcs []uint32, data [][]byte) boo
 	if d != nil {
 		for k, crc := range crcs {
 			i := first + int64(k)
-			if !d.m.present(i) {
-				d.missing--
-			}
 			if i%markEvery == 0 || p.quick {
 				d.m.setMark(i)
 			}
-			d.m.add(i, crc)
+			d.add(i, crc, b.gated())
 		}
+		b.follow(d)
+		b.startCheck()
 	}
-	woken := p.take(func(w *waiter) bool { return w.i < next })
+	var woken []*waiter
+	if d == nil || !b.gated() {
+		woken = p.take(func(w *waiter) bool { return w.i < next })
+	}
 	b.mu.Unlock()
 	for _, w := range woken {
 		var q []byte

@@ -1,12 +1,12 @@
 package blockcache
 
 import (
-	"context"
 	"errors"
-	"io"
+	"hash"
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // A partial is the sparse file of a blob that is not whole, and its map. A
@@ -21,12 +21,21 @@ type partial struct {
 	m    *blockMap
 
 	missing int64 // blocks; guarded by blob.mu
+	rehash  bool  // a block that was hashed may have changed since; guarded by blob.mu
 	failed  bool  // could not be made whole, though all is right; guarded by blob.mu
 	sealed  bool  // the hash was right, it is about to be whole; guarded by blob.mu
 
-	mu    sync.Mutex
-	mapf  *os.File // made with the first record
-	wrote chan struct{}
+	held     atomic.Int64  // a block that came, but is not given out before the check; or -1
+	verified atomic.Bool   // the hash was right, but the file cannot be moved
+	hashing  chan struct{} // held by the one that hashes on
+	h        hash.Hash     // of the blocks before hashed
+	hashed   atomic.Int64
+
+	mu   sync.Mutex
+	mapf *os.File // made with the first record
+
+	wrote   chan struct{} // held by the one that writes to the map
+	mapless bool          // the map is no longer of use; guarded by wrote
 }
 
 // syncEvery is how much of a file is handed to the disk at once while it is hashed.
@@ -89,8 +98,10 @@ func createPartial(dir *directory, key digest, size int64) (*partial, error) {
 }
 
 func newPartial(dir *directory, key digest, size int64, f *os.File, name string) *partial {
-	return &partial{dir: dir, key: key, f: f, name: name, m: newBlockMap(size),
-		missing: blocksOf(size), wrote: make(chan struct{}, 1)}
+	p := &partial{dir: dir, key: key, f: f, name: name, m: newBlockMap(size), missing: blocksOf(size),
+		wrote: make(chan struct{}, 1), hashing: make(chan struct{}, 1), h: key.hasher(size)}
+	p.held.Store(-1)
+	return p
 }
 
 // load reads the map that lies beside the file.
@@ -116,6 +127,9 @@ func (p *partial) save(lo, hi int64) error {
 	}
 	p.wrote <- struct{}{} // one at a time: the records of two parts may share a page, never a record
 	defer func() { <-p.wrote }()
+	if p.mapless {
+		return nil
+	}
 	p.mu.Lock()
 	f := p.mapf
 	p.mu.Unlock()
@@ -133,7 +147,7 @@ func (p *partial) save(lo, hi int64) error {
 		p.mapf = f
 		p.mu.Unlock()
 	}
-	return writeMap(f, p.m, lo, hi)
+	return writeMap(f, p, lo, hi)
 }
 
 // check reads block i, which an earlier process left, and reports whether its
@@ -149,41 +163,104 @@ func (p *partial) check(i int64) bool {
 	return checksum(b) == s.crc[k].Load()
 }
 
-// hash reads all of the file and reports whether it is the blob. Blocks that
-// are no longer as they were written come back in bad; then same means nothing.
-func (p *partial) hash(ctx context.Context) (same bool, bad []int64, err error) {
-	h := p.key.hasher(p.m.size)
-	buf := streams.get()
-	defer streams.put(buf)
-	for off := int64(0); off < p.m.size; {
-		if err := ctx.Err(); err != nil {
-			return false, nil, err
-		}
-		b := buf[:min(int64(len(buf)), p.m.size-off)]
-		if n, err := p.f.ReadAt(b, off); err != nil && !(err == io.EOF && n == len(b)) {
-			return false, nil, err
-		}
-		h.Write(b)
-		for k := int64(0); k < int64(len(b)); k += blockSize {
-			i := (off + k) / blockSize
-			s, at := p.m.at(i)
-			if checksum(b[k:min(k+blockSize, int64(len(b)))]) != s.crc[at].Load() {
-				bad = append(bad, i)
-			}
-		}
-		off += int64(len(b))
-		if off%syncEvery == 0 { // so that little is left to wait for in publish
-			startSync(p.f, off-syncEvery, syncEvery)
+// endMap keeps parts that are about to end from making the map file once more.
+func (p *partial) endMap() {
+	p.wrote <- struct{}{}
+	p.mapless = true
+	<-p.wrote
+}
+
+// there reports whether block i needs not be fetched.
+func (p *partial) there(i int64) bool { return p.m.present(i) || p.held.Load() == i }
+
+// add notes a block that has come. The last one that was missing is held back
+// until the whole hash is checked: nobody reads a wrong blob to its end.
+// blob.mu is held.
+func (p *partial) add(i int64, crc uint32, gated bool) {
+	if p.held.Load() == i {
+		return
+	}
+	if !p.m.present(i) {
+		p.missing--
+	}
+	if p.missing == 0 && p.held.Load() < 0 && !gated {
+		p.hold(i, crc)
+		return
+	}
+	p.m.add(i, crc)
+}
+
+func (p *partial) hold(i int64, crc uint32) {
+	s, k := p.m.grow(i)
+	s.crc[k].Store(crc)
+	p.held.Store(i)
+	p.m.drop(i)
+}
+
+// release gives out all blocks: the hash was right.
+func (p *partial) release() {
+	if i := p.held.Load(); i >= 0 {
+		s, k := p.m.at(i)
+		p.m.add(i, s.crc[k].Load())
+		p.held.Store(-1)
+	}
+	p.verified.Store(true)
+}
+
+// drop forgets block i, and reports whether it was there. blob.mu is held.
+func (p *partial) drop(i int64) bool {
+	held := p.held.CompareAndSwap(i, -1)
+	if !p.m.drop(i) && !held {
+		return false
+	}
+	p.missing++
+	if i < p.hashed.Load() {
+		p.rehash = true
+	}
+	return true
+}
+
+// hashNext hashes the blocks that are there from where it was, at most a buffer
+// full. It returns how many; or those that are not as they were written, which
+// are not hashed. The caller has p.hashing.
+func (p *partial) hashNext(buf []byte) (n int64, bad []int64, err error) {
+	first, all := p.hashed.Load(), blocksOf(p.m.size)
+	for n < streamBlocks && first+n < all && p.there(first+n) {
+		n++
+	}
+	if n == 0 {
+		return 0, nil, nil
+	}
+	off := first * blockSize
+	b := buf[:min(n*blockSize, p.m.size-off)]
+	if k, err := p.f.ReadAt(b, off); k < len(b) {
+		return 0, nil, err
+	}
+	for k := range n {
+		s, at := p.m.at(first + k)
+		if checksum(b[k*blockSize:min((k+1)*blockSize, int64(len(b)))]) != s.crc[at].Load() {
+			bad = append(bad, first+k)
 		}
 	}
-	return p.key.is(h), bad, nil
+	if len(bad) > 0 {
+		return 0, bad, nil
+	}
+	p.h.Write(b)
+	p.hashed.Store(first + n)
+	if end := off + int64(len(b)); end/syncEvery != off/syncEvery {
+		startSync(p.f, end-end%syncEvery-syncEvery, syncEvery) // so that little is left for publish
+	}
+	return n, nil, nil
 }
 
 // publish makes the file the whole blob, for good, and opens it for reading.
 func (p *partial) publish() (*os.File, error) {
 	f, err := p.dir.publish(p.name, p.f, p.key)
-	if err == nil && !p.own {
-		p.dir.remove(p.name + mapSuffix)
+	if err == nil {
+		p.endMap()
+		if !p.own {
+			p.dir.remove(p.name + mapSuffix)
+		}
 	}
 	return f, err
 }
@@ -191,6 +268,7 @@ func (p *partial) publish() (*os.File, error) {
 // discard removes the file and closes it. The map goes first: alone it is
 // worth nothing, and a file without a map is begun again.
 func (p *partial) discard() {
+	p.endMap()
 	if p.dir.names(p.name, p.f) {
 		p.dir.remove(p.name + mapSuffix)
 		p.dir.remove(p.name)
@@ -210,9 +288,6 @@ func (p *partial) close() {
 		p.mapf.Close()
 	}
 }
-
-// isSealed is for the holder of blob.mu.
-func (p *partial) isSealed() bool { return p != nil && p.sealed }
 
 // sealedOrGone reports whether the map of b's file p is of no use any more.
 func (p *partial) sealedOrGone(b *blob) bool {

@@ -5,6 +5,7 @@ import "slices"
 const (
 	smallBlob   = 512 << 10 // bytes; fetched in one piece
 	smallBlocks = smallBlob / blockSize
+	gatedBlob   = 8 << 20 // bytes; one part at most, and nothing is given out before the check
 
 	firstBlocks = 2           // a read that belongs to no stream brings 256 KiB, …
 	startBlocks = smallBlocks // … at the start of the blob 512 KiB
@@ -37,15 +38,16 @@ func (b *blob) plan(h *Blob, off, end int64) {
 		}
 		return
 	}
+	if b.gated() {
+		b.planGated(h)
+		return
+	}
 	lo, hi := off/blockSize, blocksOf(end)
 	switch c := b.stream(off); {
 	case c == nil:
 		from, to := lo-lo%firstBlocks, min(hi+(-hi&(firstBlocks-1)), b.blocks)
 		if lo < startBlocks {
 			from, to = 0, min(max(to, startBlocks), b.blocks)
-		}
-		if b.blocks <= quickBlocks {
-			from, to = 0, b.blocks
 		}
 		b.cursors = append(b.cursors, &cursor{pos: end, run: end - off, ahead: to, last: min(to-from, partBlocks), start: from == 0})
 		if len(b.cursors) > maxCursors {
@@ -57,6 +59,31 @@ func (b *blob) plan(h *Blob, off, end int64) {
 		b.extend(h, c, hi)
 	}
 	b.demand(h, lo, hi)
+}
+
+// planGated asks for all of the blob: what is missing of it on disk, or, while
+// the disk takes nothing, the whole of it again.
+func (b *blob) planGated(h *Blob) {
+	if b.diskError() == nil {
+		b.request(h, 0, b.blocks)
+	} else if b.live() == nil {
+		b.addPart(h, 0, b.blocks)
+	}
+	for _, p := range b.parts {
+		if !p.running && !p.quick {
+			b.c.sched.urge(p)
+		}
+	}
+}
+
+// live returns a part that is not dropped, or nil.
+func (b *blob) live() *part {
+	for _, p := range b.parts {
+		if !p.dropped {
+			return p
+		}
+	}
+	return nil
 }
 
 // advance is told that a reader came to a mark.

@@ -62,8 +62,13 @@ func (b *blob) open() {
 		return // nothing is there, or it is another's; a file is made with the first block
 	}
 	b.c.used(d.name, d.f)
-	b.disk.Store(d)
 	b.mu.Lock()
+	if d.missing == 0 && !b.gated() { // nobody reads it to its end before the check
+		i := b.blocks - 1
+		s, k := d.m.at(i)
+		d.hold(i, s.crc[k].Load())
+	}
+	b.disk.Store(d)
 	b.startCheck()
 	b.mu.Unlock()
 }

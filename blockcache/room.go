@@ -131,11 +131,18 @@ func (r *room) add(n int64) {
 	r.used += n
 }
 
-// count sets what is used.
-func (r *room) count(n int64) {
+func (r *room) inUse() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.used = n
+	return r.used
+}
+
+// count sets what is used to n, as counted since it was thought to be before.
+// What has come meanwhile may not have been seen, so it counts.
+func (r *room) count(n, before int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.used = n + max(0, r.used-before)
 }
 
 // check returns why the disk is not to be tried now, or nil.

@@ -1,6 +1,7 @@
 package blockcache
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -19,6 +20,58 @@ func (p *part) fetchSmall(ctx context.Context) (after func(), err error) {
 		b.promote(f)
 		return nil, errAgain
 	}
+	all, err := p.fetchChecked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ck := newCheck()
+	b.mu.Lock()
+	b.check = ck
+	b.mu.Unlock()
+	p.arrived(nil, b.blocks, nil, all)
+	c.writing <- struct{}{} // with the part's place still taken: the disk may be slower than the net
+	return func() {
+		defer func() { <-c.writing }()
+		b.settleCheck(ck, c.writeSmall(b, bytes.Join(all, nil)))
+	}, nil
+}
+
+// fetchGated is for a blob that is checked first while the disk takes nothing.
+func (p *part) fetchGated(ctx context.Context) error {
+	if !p.widen() {
+		return errAgain
+	}
+	select {
+	case p.b.c.large <- struct{}{}:
+		defer func() { <-p.b.c.large }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	all, err := p.fetchChecked(ctx)
+	if err == nil {
+		p.arrived(nil, p.b.blocks, nil, all)
+	}
+	return err
+}
+
+// widen makes p all of the blob, if it is its only part. Else the last one
+// that finds the disk refused does.
+func (p *part) widen() bool {
+	b := p.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, q := range b.parts {
+		if q != p && !q.dropped {
+			return false
+		}
+	}
+	p.lo, p.next, p.hi = 0, 0, b.blocks
+	return true
+}
+
+// fetchChecked brings all of a blob to memory, checks it, and returns its blocks.
+func (p *part) fetchChecked(ctx context.Context) (all [][]byte, err error) {
+	b, c := p.b, p.b.c
 	data := make([]byte, b.size)
 	got := 0
 	err = p.pull(ctx, 0, b.size, func(r io.Reader, n int64) (int64, error) {
@@ -43,21 +96,11 @@ func (p *part) fetchSmall(ctx context.Context) (after func(), err error) {
 		return nil, ErrCorrupt
 	}
 	c.bad.good(b.id())
-	var all [][]byte
 	for i := range b.blocks {
 		all = append(all, data[i*blockSize:i*blockSize+blockLen(i, b.size)])
 		c.memory.put(b, i, all[i])
 	}
-	ck := newCheck()
-	b.mu.Lock()
-	b.check = ck
-	b.mu.Unlock()
-	p.arrived(nil, b.blocks, nil, all)
-	c.writing <- struct{}{} // with the part's place still taken: the disk may be slower than the net
-	return func() {
-		defer func() { <-c.writing }()
-		b.settleCheck(ck, c.writeSmall(b, data))
-	}, nil
+	return all, nil
 }
 
 // writeSmall puts a blob, whose hash was checked, on disk.

@@ -35,10 +35,15 @@ type blob struct {
 	cursors []*cursor // streams of reads, least recently used first
 	waiting int       // readers that wait for a block, and Fetches
 	check   *check    // the blob is being made whole
+	follows bool      // a goroutine hashes behind the blocks that come
 	broken  []*os.File
 }
 
 func (b *blob) id() blobID { return blobID{b.key, b.size} }
+
+// gated reports whether the blob is on disk, but nothing of it is given out
+// before all was checked. Small ones are checked in memory.
+func (b *blob) gated() bool { return smallBlob < b.size && b.size <= gatedBlob }
 
 // small reports whether the blob is fetched in one piece and checked first.
 func (b *blob) small() bool { return b.size <= smallBlob }
@@ -54,7 +59,7 @@ func (b *blob) read(h *Blob, p []byte, off int64) int {
 		return n
 	}
 	d := b.disk.Load()
-	if d == nil {
+	if d == nil || b.gated() && !d.verified.Load() {
 		return 0
 	}
 	i := off / blockSize
@@ -111,11 +116,10 @@ func (b *blob) lose(d *partial, i, n int64, err error) int64 {
 	}
 	lost := int64(0)
 	for ; n > 0; i, n = i+1, n-1 {
-		if d.m.drop(i) {
+		if d.drop(i) {
 			lost++
 		}
 	}
-	d.missing += lost
 	return lost
 }
 
@@ -188,17 +192,18 @@ func (b *blob) find(i int64) *part {
 	return nil
 }
 
-// present reports whether block i needs no part.
+// present reports whether block i needs no part. A gated blob needs all of its
+// blocks on disk, wherever else some of them are.
 func (b *blob) present(i int64) bool {
 	d := b.disk.Load()
-	return b.whole.Load() != nil || d != nil && d.m.present(i) || b.c.memory.has(b, i)
+	return b.whole.Load() != nil || d != nil && d.there(i) || !b.gated() && b.c.memory.has(b, i)
 }
 
 // idle reports whether nothing uses the blob but its owners.
 func (b *blob) idle() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.parts) == 0 && b.check == nil
+	return len(b.parts) == 0 && b.check == nil && !b.follows
 }
 
 // close closes all files. Nobody uses the blob any more.

@@ -55,18 +55,18 @@ func (b *blob) settleCheck(k *check, err error) {
 	close(k.done)
 }
 
-// verify computes the hash of all of d, and makes it the whole blob or drops
-// it. No reader waits for it. It returns nil also when damaged blocks were
-// found on disk: they are missing now.
+// verify computes the rest of d's hash, and makes it the whole blob or drops
+// it. It returns nil also when damaged blocks were found on disk: they are
+// missing now.
 func (b *blob) verify(d *partial) error {
 	c := b.c
 	select {
-	case c.verifying <- struct{}{}:
-		defer func() { <-c.verifying }()
+	case d.hashing <- struct{}{}:
+		defer func() { <-d.hashing }()
 	case <-c.ctx.Done():
 		return ErrClosed
 	}
-	same, bad, err := d.hash(c.ctx)
+	bad, err := b.hashOn(d)
 	switch {
 	case c.ctx.Err() != nil:
 		return ErrClosed
@@ -77,14 +77,10 @@ func (b *blob) verify(d *partial) error {
 		}
 		return nil
 	case len(bad) > 0:
-		for _, i := range bad {
-			// A reader may have found it before, and it has come again.
-			if !d.check(i) && b.lose(d, i, 1, nil) > 0 {
-				c.count.repaired.Add(1)
-			}
-		}
-		return d.save(bad[0], bad[len(bad)-1]+1)
-	case !same:
+		return b.repair(d, bad)
+	case d.hashed.Load() < b.blocks:
+		return nil // something was lost meanwhile
+	case !d.key.is(d.h):
 		b.forget(d, true)
 		c.logCorrupt(b)
 		return fmt.Errorf("blob %s: %w", b.key, ErrCorrupt)
@@ -93,12 +89,76 @@ func (b *blob) verify(d *partial) error {
 	return b.publish(d)
 }
 
+// hashOn hashes as far as blocks have come. The caller has d.hashing.
+func (b *blob) hashOn(d *partial) (bad []int64, err error) {
+	buf := streams.get()
+	defer streams.put(buf)
+	for {
+		b.mu.Lock()
+		if d.rehash {
+			d.rehash = false
+			d.h = d.key.hasher(b.size)
+			d.hashed.Store(0)
+		}
+		b.mu.Unlock()
+		select {
+		case b.c.verifying <- struct{}{}:
+		case <-b.c.ctx.Done():
+			return nil, b.c.ctx.Err()
+		}
+		n, bad, err := d.hashNext(buf)
+		<-b.c.verifying
+		if n == 0 {
+			return bad, err
+		}
+	}
+}
+
+// repair forgets blocks that are not as they were written.
+func (b *blob) repair(d *partial, bad []int64) error {
+	for _, i := range bad {
+		// A reader may have found it before, and it has come again.
+		if !d.check(i) && b.lose(d, i, 1, nil) > 0 {
+			b.c.count.repaired.Add(1)
+		}
+	}
+	return d.save(bad[0], bad[len(bad)-1]+1)
+}
+
+// follow hashes behind the blocks that come, so that little is left to hash
+// when the last one does. b.mu is held.
+func (b *blob) follow(d *partial) {
+	if b.follows || b.gated() || !d.there(d.hashed.Load()) {
+		return
+	}
+	b.follows = b.c.sched.spawn(func() {
+		var bad []int64
+		var err error
+		select {
+		case d.hashing <- struct{}{}:
+			bad, err = b.hashOn(d)
+			<-d.hashing
+		default: // the check does it
+		}
+		if len(bad) > 0 {
+			b.repair(d, bad)
+		}
+		b.mu.Lock()
+		b.follows = false
+		if err == nil && len(bad) == 0 && b.disk.Load() == d && b.check == nil && d.hashed.Load() < b.blocks {
+			b.follow(d) // what has come since
+		}
+		b.mu.Unlock()
+		b.c.settle(b)
+	})
+}
+
 // publish moves the verified file into blobs. If that fails the blocks go on
 // to be served from where they are.
 func (b *blob) publish(d *partial) error {
 	c := b.c
 	b.mu.Lock()
-	if b.disk.Load() != d || d.missing > 0 || b.writing() {
+	if b.disk.Load() != d || d.missing > 0 || d.rehash || b.writing() {
 		b.mu.Unlock()
 		return nil // a block was found unreadable since
 	}
@@ -115,6 +175,7 @@ func (b *blob) publish(d *partial) error {
 		c.diskFailed("publish", err)
 		b.mu.Lock()
 		d.sealed, d.failed = false, true
+		d.release()
 		b.mu.Unlock()
 		return err
 	}
@@ -125,7 +186,7 @@ func (b *blob) publish(d *partial) error {
 // writing reports whether a part may still write to the file.
 func (b *blob) writing() bool {
 	for _, p := range b.parts {
-		if p.running {
+		if p.running && p.next < p.hi {
 			return true
 		}
 	}

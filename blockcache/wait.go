@@ -36,21 +36,26 @@ func (b *blob) await(ctx context.Context, h *Blob, p []byte, off int64, waited *
 		b.mu.Unlock()
 		return 0, err
 	}
-	if b.disk.Load().isSealed() { // a moment before it is whole; its bytes cannot be read
-		ck := b.check
+	if d := b.disk.Load(); d != nil && d.missing == 0 && !d.verified.Load() &&
+		(d.sealed || b.gated() || d.held.Load() == i) {
+		w, k := b.untilChecked(d)
 		b.mu.Unlock()
-		return 0, ck.wait(ctx)
+		*waited = true
+		return 0, waitEither(ctx, w, k)
 	}
 	if data := b.c.memory.get(b, i); data != nil {
 		b.mu.Unlock()
-		return copy(p, data[off-i*blockSize:]), nil
+		return copy(p, data[off%blockSize:]), nil
 	}
-	if b.present(i) { // came between the miss and the lock
+	if b.present(i) && !b.gated() || b.whole.Load() != nil { // came between the miss and the lock
 		b.mu.Unlock()
 		return 0, nil
 	}
 	b.plan(h, off, off+int64(len(p)))
 	part := b.find(i)
+	if part == nil && b.gated() {
+		part, i = b.live(), b.blocks // the block is there, others are missing
+	}
 	if part == nil { // came to memory this moment
 		b.mu.Unlock()
 		return 0, nil
@@ -79,9 +84,40 @@ func (b *blob) await(ctx context.Context, h *Blob, p []byte, off int64, waited *
 		return 0, w.err
 	}
 	if w.data != nil {
-		return copy(p, w.data[off-i*blockSize:]), nil
+		return copy(p, w.data[off%blockSize:]), nil
 	}
 	return 0, nil
+}
+
+// untilChecked returns what somebody waits for whose bytes are all there, but
+// may not be given out: the check, or first the end of a part. b.mu is held.
+func (b *blob) untilChecked(d *partial) (*waiter, *check) {
+	if b.check == nil {
+		for _, p := range b.parts {
+			if p.running && p.next < p.hi {
+				return p.join(b.blocks), nil
+			}
+		}
+		d.failed = false // the disk may take it now
+		b.startCheck()
+	}
+	return nil, b.check
+}
+
+// waitEither waits for one of the two, or for ctx. What it was that ended the
+// wait the caller sees when he looks again.
+func waitEither(ctx context.Context, w *waiter, k *check) error {
+	var err error
+	switch {
+	case w != nil:
+		w.wait(ctx)
+	case k != nil:
+		k.wait(ctx)
+	}
+	if err = ctx.Err(); err != nil {
+		return err
+	}
+	return nil
 }
 
 // retry asks h's own source for the block at off, unless somebody does.
