@@ -344,3 +344,24 @@ func TestSlowQuestions(t *testing.T) {
 		}
 	})
 }
+
+// A server without ranges may break before the one that was asked for; that
+// is tried again as any other break.
+func TestBreakBeforeTheRange(t *testing.T) {
+	for _, breaks := range []int32{2, 1000} {
+		var n atomic.Int32
+		k := contentFrom(t, 100_000, "git:"+strings.Repeat("a", 40), func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100000")
+			if n.Add(1) <= breaks {
+				io.WriteString(w, pattern(1000))
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			}
+			io.WriteString(w, pattern(100_000))
+		})
+		got, err := readRange(k, 50_000, 10)
+		if fine := breaks == 2; fine != (err == nil && string(got) == pattern(100_000)[50_000:50_010]) || n.Load() > 40 {
+			t.Errorf("%d breaks: %q, %v after %d requests", breaks, got, err, n.Load())
+		}
+	}
+}

@@ -328,18 +328,23 @@ func TestTreeWithoutLFS(t *testing.T) {
 		}
 	}
 
-	hub.Fault(func(r *http.Request) *hubtest.Fault {
-		if r.URL.Query().Get("blobs") != "" {
-			return &hubtest.Fault{Status: 400, Body: `{"error":"what blobs?"}`}
+	for _, f := range []hubtest.Fault{
+		{Status: 400, Body: `{"error":"what blobs?"}`}, {Status: 200, Body: "<html>"}, {Status: 200, Body: `{"siblings":[{"lfs":true}]}`},
+		{Status: 200, Body: `{"sha":"` + strings.Repeat("0", 40) + `","siblings":[{"rfilename":"big.bin","lfs":{"sha256":"` + sha("other") + `","size":5}}]}`},
+	} {
+		hub.Fault(func(r *http.Request) *hubtest.Fault {
+			if r.URL.Query().Get("blobs") != "" {
+				return &f
+			}
+			return nil
+		})
+		s = snapshot(t, newClient(t, hub.URL(), aliceToken), model("acme/m"))
+		if b, err := fs.ReadFile(s, "small"); string(b) != "s" || err != nil {
+			t.Errorf("%q: %q, %v", f.Body, b, err)
 		}
-		return nil
-	})
-	s = snapshot(t, newClient(t, hub.URL(), aliceToken), model("acme/m"))
-	if b, err := fs.ReadFile(s, "small"); string(b) != "s" || err != nil {
-		t.Errorf("%q, %v", b, err)
-	}
-	if b, err := fs.ReadFile(s, "big.bin"); !errors.Is(err, remote.ErrMismatch) || len(b) != 0 {
-		t.Errorf("%d bytes, %v", len(b), err)
+		if b, err := fs.ReadFile(s, "big.bin"); !errors.Is(err, remote.ErrMismatch) || len(b) != 0 {
+			t.Errorf("%q: %d bytes, %v", f.Body, len(b), err)
+		}
 	}
 }
 

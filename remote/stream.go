@@ -47,12 +47,19 @@ func (k *Content) part(res *http.Response, off, n int64) (io.ReadCloser, error) 
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
-			return nil, k.c.netError(res.Request, err)
+			// A break before the range is one like any other: see stream.
+			return brokenBody{k.c.netError(res.Request, err)}, nil
 		}
 		return &part{body: res.Body, left: n, whole: off+n == k.e.Size}, nil
 	}
 	return nil, mismatch("got status %d", res.StatusCode)
 }
+
+// A brokenBody is that of a connection that is known to be broken.
+type brokenBody struct{ err error }
+
+func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
+func (b brokenBody) Close() error             { return nil }
 
 // parseContentRange reads "bytes a-b/total"; a total of "*" is -1.
 func parseContentRange(s string) (first, last, total int64, ok bool) {

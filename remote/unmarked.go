@@ -3,7 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
-	"net/http"
+	"io"
 	"path"
 	"strings"
 )
@@ -48,11 +48,12 @@ func (c *Client) mark(ctx context.Context, s *Snapshot, b *treeBuilder) error {
 		} `json:"siblings"`
 	}
 	if _, err := c.getJSON(ctx, s.repo.apiRev("revision", s.commit)+"?blobs=true", &w, maxPage); err != nil {
-		var e *Error
-		if errors.As(err, &e) && e.Status != http.StatusTooManyRequests || !passing(err) || errors.Is(err, errTooLong) {
-			return nil
+		// What may be gone at the next try is an error, lest one tree have two
+		// versions. Whatever else it is, the tree is no worse than without.
+		if ctx.Err() != nil || errors.Is(err, ErrRateLimited) || brokenOff(err) || errors.Is(err, io.EOF) {
+			return err
 		}
-		return err
+		return nil
 	}
 	if w.SHA != s.commit {
 		return nil
