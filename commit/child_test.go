@@ -271,7 +271,8 @@ func TestLockOfMount(t *testing.T) {
 	b, _ := os.ReadFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(b)) {
 		f := strings.Fields(line)
-		if len(f) > 4 && strings.Contains(line, " - fuse") {
+		// The control file system is not somebody's who is about to unmount it.
+		if len(f) > 4 && (strings.Contains(line, " - fusectl ") || mnt == "" && strings.Contains(line, " - fuse")) {
 			mnt = f[4]
 		}
 	}

@@ -330,6 +330,48 @@ func TestRoomIsFreeAfterTheLastClose(t *testing.T) {
 	f.Closed()
 }
 
+// A second writer gets the very file that the first one has open, however often
+// a commit asks for it meanwhile.
+func TestBusyFileIsNeverSeenFrozen(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m")
+	tr := w.tree("acme/m")
+	f := save(t, tr, "a", "a")
+	g, err := f.Open(os.O_RDWR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 2000 {
+			if frozen, err := f.freeze(); frozen || err != nil {
+				t.Error("frozen under a writer:", frozen, err)
+				return
+			}
+		}
+	}()
+	for asking := true; asking; {
+		select {
+		case <-done:
+			asking = false
+		default:
+		}
+		h, err := f.Open(os.O_RDWR)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		h.Close()
+		if f.Frozen() {
+			t.Error("a file with a writer is frozen")
+			break
+		}
+	}
+	<-done
+}
+
 func TestNames(t *testing.T) {
 	w := newWorld(t)
 	r := w.hub.Repo("acme/m")

@@ -7,25 +7,27 @@ import (
 
 // freeze shuts out new writers and reports whether there are none left; if
 // there are, the file is as before. A frozen file stays so until thaw.
+//
+// The question is asked under mu: a file that is busy must never be seen frozen,
+// or a second writer would be given a copy, and what the first one goes on
+// writing would belong to no name.
 func (f *File) freeze() (bool, error) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.place != inStaging {
-		f.mu.Unlock()
 		return false, nil
 	}
-	f.holds++
 	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
-	f.mu.Unlock()
-	if err == nil {
-		var quiet bool
-		quiet, err = f.st.quiet(g)
-		g.Close()
-		if err == nil && quiet {
-			return true, nil
-		}
+	if err != nil {
+		return false, err
 	}
-	f.thaw()
-	return false, err
+	defer g.Close()
+	quiet, err := f.st.quiet(g)
+	if err != nil || !quiet {
+		return false, err
+	}
+	f.holds++
+	return true, nil
 }
 
 // quiet reports whether nothing can write the file.

@@ -116,16 +116,22 @@ func readIdentity(dir string) (id identity, err error) {
 }
 
 // staged reports whether a state that is not open holds anything: a repo to
-// be created, or a journal with more in it than where it begins.
+// be created, a journal with more in it than where it begins, or damage that
+// replay has to look at.
 func staged(dir string, id identity) bool {
-	n := 0
-	scan(dir, func(r record) bool {
+	n, lines := 0, 0
+	damaged := scan(dir, func(r record) bool {
+		lines++
 		if r.Op != opVersion && r.Op != opBase {
 			n++
 		}
 		return n == 0
 	})
-	return n > 0 || id.New && !hasBase(dir)
+	if lines == 0 {
+		files, _ := os.ReadDir(filepath.Join(dir, filesName))
+		damaged = damaged || len(files) > 0
+	}
+	return n > 0 || damaged || id.New && !hasBase(dir)
 }
 
 func hasBase(dir string) (yes bool) {
@@ -136,22 +142,25 @@ func hasBase(dir string) (yes bool) {
 	return yes
 }
 
-// scan reads a journal until use has had enough.
-func scan(dir string, use func(record) bool) {
+// scan reads a journal until use has had enough, or a whole line is no record.
+func scan(dir string, use func(record) bool) (damaged bool) {
 	f, err := os.Open(filepath.Join(dir, journalName))
 	if err != nil {
-		return
+		return false
 	}
 	defer f.Close()
 	br := bufio.NewReader(f)
 	for {
 		line, err := br.ReadBytes('\n')
 		if err != nil {
-			return
+			return false
 		}
 		r, err := parseLine(line[:len(line)-1])
-		if err != nil || !use(r) {
-			return
+		if err != nil {
+			return true
+		}
+		if !use(r) {
+			return false
 		}
 	}
 }
@@ -162,7 +171,8 @@ func errNotNew(op string, repo remote.Repo) error {
 }
 
 // RemoveNew drops a staged repo that is not on the Hub yet: ENOTEMPTY if
-// anything is staged in it, EPERM if it is on the Hub.
+// anything is staged in it, EPERM if it is on the Hub, EBUSY while a commit
+// runs.
 func (s *Store) RemoveNew(repo remote.Repo) error {
 	repo = normal(repo)
 	w, err := s.newTree(repo)
@@ -172,8 +182,12 @@ func (s *Store) RemoveNew(repo remote.Repo) error {
 	if w == nil {
 		return errNotNew("remove", repo)
 	}
-	<-w.commit
-	defer func() { w.commit <- struct{}{} }()
+	select { // a commit may take hours, and creates the repo
+	case <-w.commit:
+		defer func() { w.commit <- struct{}{} }()
+	default:
+		return fmt.Errorf("remove %s: a commit is running: %w", repo, syscall.EBUSY)
+	}
 	w.mu.Lock()
 	switch {
 	case w.closed:
@@ -218,8 +232,8 @@ func (s *Store) newTree(repo remote.Repo) (*Worktree, error) {
 }
 
 // RenameNew gives a staged repo that is not on the Hub yet another name. EPERM
-// if it is on the Hub, EEXIST if the other name is staged already; whether it
-// is on the Hub is for the caller to know. Its worktree stays the same.
+// if it is on the Hub, EBUSY while a commit runs, EEXIST if the other name is
+// staged already; whether it is on the Hub is for the caller to know. Its worktree stays the same.
 func (s *Store) RenameNew(from, to remote.Repo) error {
 	from, to = normal(from), normal(to)
 	if to.Rev != "" || !remote.ValidID(to.ID) || to.Namespace() == "" {
@@ -232,8 +246,12 @@ func (s *Store) RenameNew(from, to remote.Repo) error {
 	if w == nil {
 		return errNotNew("rename", from)
 	}
-	<-w.commit
-	defer func() { w.commit <- struct{}{} }()
+	select {
+	case <-w.commit:
+		defer func() { w.commit <- struct{}{} }()
+	default:
+		return fmt.Errorf("rename %s: a commit is running: %w", from, syscall.EBUSY)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path := filepath.Join(s.o.Dir, s.stateName(to))

@@ -135,6 +135,9 @@ func (s *Store) Create(ctx context.Context, repo remote.Repo) (*Worktree, error)
 	got, err := s.shared(ctx, repo, func() (*Worktree, error) {
 		mine = true
 		st, id, err := s.openState(s.ctx, repo, true)
+		if held, ok := err.(*heldError); ok {
+			return nil, &readOnlyError{held.Error()}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ type Worktree struct {
 	root   *Dir
 	commit chan struct{} // holds one token: who has it may commit, settle or close
 
-	setUp sync.Mutex // taken before mu by who makes the state; held across waits for its lock
+	setUp chan struct{} // as commit: who has it may make the state, and wait for its lock
 
 	mu        sync.RWMutex
 	repo      remote.Repo
@@ -58,8 +58,9 @@ type source struct {
 }
 
 func newWorktree(s *Store, repo remote.Repo) *Worktree {
-	w := &Worktree{s: s, repo: repo, started: time.Now(), commit: make(chan struct{}, 1), files: make(map[uint64]*File), sources: make(map[string]source)}
+	w := &Worktree{s: s, repo: repo, started: time.Now(), commit: make(chan struct{}, 1), setUp: make(chan struct{}, 1), files: make(map[uint64]*File), sources: make(map[string]source)}
 	w.commit <- struct{}{}
+	w.setUp <- struct{}{}
 	w.root = &Dir{w: w, based: true, kids: make(map[string]*kid), mode: dirMode}
 	return w
 }
@@ -187,8 +188,8 @@ func (w *Worktree) checkpoint() error {
 func (w *Worktree) close() error {
 	<-w.commit // a commit that runs is waited for; later ones find closed set
 	defer func() { w.commit <- struct{}{} }()
-	w.setUp.Lock()
-	defer w.setUp.Unlock()
+	<-w.setUp
+	defer func() { w.setUp <- struct{}{} }()
 	w.mu.Lock()
 	broken := w.closed // by must: what is in memory is not to be trusted
 	w.closed = true

@@ -67,8 +67,17 @@ func (w *Worktree) may(ctx context.Context) error {
 
 // prepare takes the state on disk before the first change.
 func (w *Worktree) prepare(ctx context.Context) error {
-	w.setUp.Lock()
-	defer w.setUp.Unlock()
+	// Neither a caller that is killed nor Close waits for as long as another
+	// process has the lock.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.s.ctx, cancel)()
+	select {
+	case <-w.setUp:
+		defer func() { w.setUp <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	w.mu.RLock()
 	ready, repo, base := w.st != nil, w.repo, w.base
 	w.mu.RUnlock()
