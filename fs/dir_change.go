@@ -106,6 +106,7 @@ func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
 		err = dir.Unlink(op, name)
 	}
 	if err == nil {
+		reclaim(d.GetChild(name))
 		d.names.remove(name)
 		d.touch()
 	}
@@ -152,7 +153,8 @@ func (d *dirNode) rename(ctx context.Context, name string, newParent fusefs.Inod
 	}
 	exchange := flags&unix.RENAME_EXCHANGE != 0
 	if !exchange {
-		d.m.forgetDir(to.GetChild(newName)) // a directory that was replaced
+		d.m.forgetDir(to.GetChild(newName)) // if it was a directory that was replaced
+		reclaim(to.GetChild(newName))
 	}
 	d.names.move(name, &to.names, newName, exchange)
 	d.touch()
@@ -161,6 +163,13 @@ func (d *dirNode) rename(ctx context.Context, name string, newParent fusefs.Inod
 		return toDir.Sync(ctx) // as for create
 	}
 	return nil
+}
+
+// reclaim lets a staged file that has lost its name give its room back.
+func reclaim(in *fusefs.Inode) {
+	if n, ok := operations(in).(*stagedNode); ok {
+		n.reclaim()
+	}
 }
 
 func operations(in *fusefs.Inode) fusefs.InodeEmbedder {

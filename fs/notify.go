@@ -18,7 +18,9 @@ type notifier struct {
 	done chan struct{}
 
 	mu    sync.Mutex
-	queue []notice
+	queue []notice  // due now
+	later []notice  // those with a time
+	next  time.Time // the first of later is due; zero = there is none
 }
 
 // A notice is about a name in a directory, or without a name about the pages of
@@ -28,6 +30,7 @@ type notice struct {
 	node *fusefs.Inode
 	name string
 	due  time.Time   // zero = now
+	do   func()      // this instead
 	when func() bool // asked when due; nil = always
 }
 
@@ -37,12 +40,26 @@ func newNotifier() *notifier {
 	return n
 }
 
+// laterStep is how exact the time of a notice is that is due later: many are
+// looked at together.
+const laterStep = 100 * time.Millisecond
+
 func (n *notifier) add(notices ...notice) {
 	if len(notices) == 0 {
 		return
 	}
 	n.mu.Lock()
-	n.queue = append(n.queue, notices...)
+	for _, q := range notices {
+		if q.due.IsZero() {
+			n.queue = append(n.queue, q)
+			continue
+		}
+		q.due = q.due.Truncate(laterStep).Add(laterStep)
+		n.later = append(n.later, q)
+		if n.next.IsZero() || q.due.Before(n.next) {
+			n.next = q.due
+		}
+	}
 	n.mu.Unlock()
 	select {
 	case n.wake <- struct{}{}:
@@ -81,31 +98,37 @@ func (n *notifier) run() {
 
 // send tells the kernel; that it does not know the name or the file is fine.
 func (n notice) send() {
-	if n.name == "" {
+	switch {
+	case n.do != nil:
+		n.do()
+	case n.name == "":
 		n.node.NotifyContent(0, 0)
-		return
+	default:
+		n.node.NotifyEntry(n.name)
 	}
-	n.node.NotifyEntry(n.name)
 }
 
-// take removes what is due from the queue, and says when the next is.
+// take removes what is due, and says when the next is; zero = there is none.
 func (n *notifier) take(now time.Time) (due []notice, next time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var later []notice
-	for _, q := range n.queue {
-		switch {
-		case !q.due.After(now):
+	due, n.queue = n.queue, nil
+	if n.next.IsZero() || now.Before(n.next) {
+		return due, n.next
+	}
+	later := n.later
+	n.later, n.next = nil, time.Time{}
+	for _, q := range later {
+		if !q.due.After(now) {
 			due = append(due, q)
-		default:
-			later = append(later, q)
-			if next.IsZero() || q.due.Before(next) {
-				next = q.due
-			}
+			continue
+		}
+		n.later = append(n.later, q)
+		if n.next.IsZero() || q.due.Before(n.next) {
+			n.next = q.due
 		}
 	}
-	n.queue = later
-	return due, next
+	return due, n.next
 }
 
 // changed takes the names that a commit gave another meaning.

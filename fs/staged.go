@@ -168,6 +168,22 @@ func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
 	return h, fuseFlags, nil
 }
 
+// reclaim is called when the file has lost its name or, without one, a handle.
+// The kernel closes its own descriptor of the file a moment after it has sent
+// RELEASE, and while that is open the file keeps its room: so it is looked at
+// again, if it is still there.
+func (n *stagedNode) reclaim() {
+	f, err := n.file.Open(os.O_RDONLY)
+	if err != nil {
+		return
+	}
+	f.Close()
+	now := time.Now()
+	for _, later := range []time.Duration{100 * time.Millisecond, 2 * time.Second} {
+		n.m.notifier.add(notice{due: now.Add(later), do: n.file.Closed})
+	}
+}
+
 // backing is a read-only descriptor to register. The kernel opens the file anew
 // with each caller's own flags, so writers work, and the registered one is no
 // writer that a commit would find.

@@ -65,10 +65,13 @@ func (h *stagedHandle) Release(ctx context.Context) syscall.Errno {
 
 func (h *stagedHandle) close() error {
 	err := h.f.Close()
-	h.n.file.Closed() // what was unlinked meanwhile gives its room back
 	if h.sync {
 		h.n.syncing.Add(-1)
 	}
 	h.n.io.leave(&h.n.m.backings, h.n.ino, h.passthrough)
+	h.n.file.Closed() // what was unlinked meanwhile gives its room back
+	if _, parent := h.n.Parent(); parent == nil {
+		h.n.reclaim()
+	}
 	return err
 }
