@@ -190,6 +190,37 @@ func TestDeletedDirectory(t *testing.T) {
 	}
 }
 
+// A blob some blocks of which came while the disk took nothing is made whole
+// when it does, without being closed.
+func TestDiskComesBack(t *testing.T) {
+	for _, size := range []int{300e3, 5 * mb, 12 * mb} {
+		synctest.Test(t, func(t *testing.T) {
+			c := open(t, t.TempDir(), Options{Limit: -1})
+			s := &source{data: content(1, size)}
+			b := blobOf(t, c, sha(s.data), s)
+			p := make([]byte, 1000)
+			if _, err := b.ReadAt(t.Context(), p, int64(size)/2); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			c.diskFailed("write", syscall.EIO)
+			for off := 0; off < size; off += mb {
+				if _, err := b.ReadAt(t.Context(), p, int64(off)); err != nil || !bytes.Equal(p, s.data[off:off+len(p)]) {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(2 * maxPause)
+			if err := b.Fetch(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			sequential(t, b, s.data, blockSize)
+			isWhole(t, b, s.data)
+			b.Close()
+			c.Close()
+		})
+	}
+}
+
 // A file of the cache whose reads and writes fail.
 func TestBrokenFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

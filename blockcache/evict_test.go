@@ -160,7 +160,7 @@ func TestAdopt(t *testing.T) {
 			for _, state := range []string{"absent", "partial", "open", "fetching", "whole"} {
 				t.Run(fmt.Sprint(from == dir, links, state), func(t *testing.T) {
 					c := open(t, filepath.Join(dir, "cache"), Options{Limit: -1})
-					s := &source{data: content(rand.Uint64(), 12*mb)}
+					s := &source{data: content(rand.Uint64(), 9*mb)}
 					key := sha(s.data)
 					var b *Blob
 					if state != "absent" {

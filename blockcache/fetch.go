@@ -90,7 +90,8 @@ func (f *fetch) step() (*waiter, *check, error) {
 	f.c.pos, f.c.ahead = i*blockSize, max(f.c.ahead, i)
 	b.extend(f.h, &f.c, i+1)
 	p := b.find(i)
-	if p == nil { // it was asked for before, and did not come
+	if p == nil { // it was asked for before, and did not come; or only to memory
+		b.c.memory.drop(b)
 		b.request(f.h, i, min(i+partBlocks, b.blocks))
 		if p = b.find(i); p == nil {
 			return nil, nil, nil

@@ -170,6 +170,9 @@ func (p *partial) endMap() {
 	<-p.wrote
 }
 
+// holds reports whether block i came, but is held back.
+func (p *partial) holds(i int64) bool { return p != nil && p.held.Load() == i }
+
 // there reports whether block i needs not be fetched.
 func (p *partial) there(i int64) bool { return p.m.present(i) || p.held.Load() == i }
 
@@ -199,12 +202,16 @@ func (p *partial) hold(i int64, crc uint32) {
 
 // release gives out all blocks: the hash was right.
 func (p *partial) release() {
+	p.unhold()
+	p.verified.Store(true)
+}
+
+func (p *partial) unhold() {
 	if i := p.held.Load(); i >= 0 {
 		s, k := p.m.at(i)
 		p.m.add(i, s.crc[k].Load())
 		p.held.Store(-1)
 	}
-	p.verified.Store(true)
 }
 
 // drop forgets block i, and reports whether it was there. blob.mu is held.

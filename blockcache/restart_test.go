@@ -128,7 +128,7 @@ func TestRestartBeforeCheck(t *testing.T) {
 // Damage to partial files and maps costs requests, and no byte.
 func TestBitFlips(t *testing.T) {
 	dir := t.TempDir()
-	s := &source{data: content(1, 12*mb)}
+	s := &source{data: content(1, 9*mb)}
 	half(t, dir, s)
 	d, _ := parseKey(sha(s.data))
 	file := filepath.Join(dir, d.partial())
@@ -211,7 +211,7 @@ func TestDamageIsRepaired(t *testing.T) {
 		"short map":      func(t *testing.T, file, mapf string) { os.Truncate(mapf, mapHeader+5) },
 		"empty map":      func(t *testing.T, file, mapf string) { os.Truncate(mapf, 0) },
 		"short file":     func(t *testing.T, file, mapf string) { os.Truncate(file, mb) },
-		"holes":          func(t *testing.T, file, mapf string) { os.Truncate(file, 0); os.Truncate(file, 10*mb) },
+		"holes":          func(t *testing.T, file, mapf string) { os.Truncate(file, 0); os.Truncate(file, 9*mb) },
 		"no file":        func(t *testing.T, file, mapf string) { os.Remove(file) },
 		"map is a link":  func(t *testing.T, file, mapf string) { os.Remove(mapf); os.Symlink(file, mapf) },
 		"file is a link": func(t *testing.T, file, mapf string) { os.Rename(file, file+".x"); os.Symlink(file+".x", file) },
@@ -219,7 +219,7 @@ func TestDamageIsRepaired(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			s := &source{data: content(1, 13*mb)}
+			s := &source{data: content(1, 9*mb)}
 			half(t, dir, s)
 			d, _ := parseKey(sha(s.data))
 			file := filepath.Join(dir, d.partial())
@@ -345,7 +345,7 @@ func TestTwoCaches(t *testing.T) {
 // What a killed process leaves is used, or removed.
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
-	s := &source{data: content(1, 12*mb)}
+	s := &source{data: content(1, 9*mb)}
 	half(t, dir, s)
 	d, _ := parseKey(sha(s.data))
 	os.WriteFile(filepath.Join(dir, d.partial()+tempMark+"0123456789abcdef"), s.data, 0o600)

@@ -47,16 +47,24 @@ func (b *blob) await(ctx context.Context, h *Blob, p []byte, off int64, waited *
 		b.mu.Unlock()
 		return copy(p, data[off%blockSize:]), nil
 	}
-	if b.present(i) && !b.gated() || b.whole.Load() != nil { // came between the miss and the lock
+	held := b.disk.Load().holds(i)
+	if b.present(i) && !b.gated() && !held || b.whole.Load() != nil { // came between the miss and the lock
 		b.mu.Unlock()
 		return 0, nil
 	}
-	b.plan(h, off, off+int64(len(p)))
+	if held { // until blocks that were lost since have come again, and all is checked
+		b.request(h, 0, b.blocks)
+	} else {
+		b.plan(h, off, off+int64(len(p)))
+	}
 	part := b.find(i)
-	if part == nil && b.gated() {
+	if part == nil && (b.gated() || held) {
 		part, i = b.live(), b.blocks // the block is there, others are missing
 	}
 	if part == nil { // came to memory this moment
+		if held { // and cannot be checked, since the disk has not all
+			b.disk.Load().unhold()
+		}
 		b.mu.Unlock()
 		return 0, nil
 	}
