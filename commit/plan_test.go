@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -57,15 +58,24 @@ func TestRenameWhilePlanning(t *testing.T) {
 	tr := w.tree("acme/m")
 	save(t, tr, "model", "older")
 	save(t, tr, ".tmp1", "new")
-	did := false
+	did, done := false, make(chan struct{})
 	tr.st.noLease = func(g *os.File) (bool, error) {
 		if !did {
 			did = true
-			mv(t, tr, ".tmp1", "model")
+			go func() { // its end may have to wait for the file that is asked about
+				defer close(done)
+				mv(t, tr, ".tmp1", "model")
+			}()
+			for moved := false; !moved; runtime.Gosched() {
+				tr.mu.RLock()
+				moved = tr.root.kids["model"].gen > tr.mark.gen
+				tr.mu.RUnlock()
+			}
 		}
 		return true, nil
 	}
 	commitAll(t, tr)
+	<-done
 	if d := cmp.Diff(map[string]string{"model": "new"}, remoteFiles(r)); d != "" {
 		t.Error(d)
 	}
