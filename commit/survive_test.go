@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -282,7 +283,10 @@ func TestMoveManyFiles(t *testing.T) {
 	tr := w.tree("acme/m")
 	mv(t, tr, "d", "e")
 	most := 0
+	var mu sync.Mutex
 	count := func() {
+		mu.Lock()
+		defer mu.Unlock()
 		fds, _ := os.ReadDir("/proc/self/fd")
 		most = max(most, len(fds))
 	}
