@@ -223,6 +223,9 @@ func TestWarmReadsPassTheDaemonBy(t *testing.T) {
 		t.Skipf("no passthrough here: %s", s)
 	}
 	m.sh("cat me/warm/data.bin >/dev/null")
+	waitUntil(t, "the file's hash is checked", func() bool {
+		return m.status()["cache"].(map[string]any)["blobs"].(float64) == 1
+	})
 	// A new mount has none of the file's pages, only the cache folder.
 	m.must("umount", m.mnt)
 	m.start()
