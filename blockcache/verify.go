@@ -117,10 +117,18 @@ func (b *blob) hashOn(d *partial) (bad []int64, err error) {
 // repair forgets blocks that are not as they were written.
 func (b *blob) repair(d *partial, bad []int64) error {
 	for _, i := range bad {
-		// A reader may have found it before, and it has come again.
-		if !d.check(i) && b.lose(d, i, 1, nil) > 0 {
-			b.c.count.repaired.Add(1)
+		if d.check(i) || b.lose(d, i, 1, nil) == 0 {
+			continue // a reader had found it before, and it has come again
 		}
+		if d.check(i) { // the same, between the look and the loss
+			b.mu.Lock()
+			s, k := d.m.at(i)
+			d.add(i, s.crc[k].Load(), b.gated())
+			b.startCheck()
+			b.mu.Unlock()
+			continue
+		}
+		b.c.count.repaired.Add(1)
 	}
 	return d.save(bad[0], bad[len(bad)-1]+1)
 }
