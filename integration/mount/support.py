@@ -245,6 +245,6 @@ def daemons(mountpoint):
             argv = (p / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if str(mountpoint).encode() in argv and argv[0].decode(errors="replace").rpartition("/")[2].startswith("hubfs"):
+        if str(mountpoint).encode() in argv and os.path.basename(argv[0]) == os.path.basename(BIN).encode():
             found.append(int(p.name))
     return found
