@@ -52,6 +52,7 @@ type Result struct {
 	Files     int      `json:"files"`               // paths added, changed and deleted
 	Bytes     int64    `json:"bytes"`               // of the files added and changed
 	Busy      []string `json:"busy,omitempty"`      // left out because they are open for writing
+	Left      string   `json:"left,omitempty"`      // why an automatic commit left staged what is: this mount may not write it
 }
 
 // An Event is progress of a commit. Phases are "hash", "upload", "commit" and

@@ -69,7 +69,16 @@ func (w *Worktree) commitAll(ctx context.Context, o CommitOptions) (Result, erro
 	if !w.Dirty() {
 		return w.unchanged(), nil
 	}
-	if err := w.Writable(ctx); err != nil {
+	if w.nothing(ctx) {
+		return w.unchanged(), nil
+	}
+	if err := w.writable(ctx); err != nil {
+		var no *readOnlyError
+		if o.Automatic && errors.As(err, &no) {
+			res := w.unchanged()
+			res.Left = no.reason
+			return res, nil
+		}
 		return Result{}, err
 	}
 	// An earlier commit may turn out to have been made: then ours is planned
@@ -98,6 +107,21 @@ func (w *Worktree) commitAll(ctx context.Context, o CommitOptions) (Result, erro
 		return res, err
 	}
 	return Result{}, fmt.Errorf("gave up after %d tries: %w", maxTries, remote.ErrConflict)
+}
+
+// nothing reports whether all that is staged is left out of commits, as far as
+// that is known without asking the Hub what it ignores.
+func (w *Worktree) nothing(ctx context.Context) bool {
+	w.mu.RLock()
+	base, pending := w.base, len(w.pending) > 0
+	root := w.root.shoot("")
+	w.mu.RUnlock()
+	if pending || root.commits() {
+		return false
+	}
+	// A file may be where the base has a directory.
+	x, err := diff(ctx, base, root)
+	return err == nil && len(x.items) == 0 && len(x.deletes) == 0
 }
 
 // maxTries bounds how often a commit follows a branch that moves.

@@ -276,7 +276,7 @@ func (s *Store) RenameNew(from, to remote.Repo) error {
 	}
 	w.st.disk.path = path
 	w.repo = to
-	w.allowed = false // it may be another namespace
+	w.allowed, w.assumed, w.refused = false, false, nil // it may be another namespace
 	delete(s.trees, from)
 	s.trees[to] = w
 	return nil

@@ -54,3 +54,22 @@ func (d *Dir) shoot(at string) *shot {
 
 // natural reports whether the directory shows what the base has at its place.
 func (s *shot) natural() bool { return s.based && s.origin == s.path }
+
+// commits reports whether anything staged below may be part of a commit. The
+// base is not asked.
+func (s *shot) commits() bool {
+	for name, k := range s.kids {
+		p := join(s.path, name)
+		switch {
+		case k.gone(), k.covers:
+			return true
+		case k.dir != nil:
+			if sub := s.subs[k.dir]; sub.based && !sub.natural() || sub.commits() {
+				return true
+			}
+		case leftOut(p) == "":
+			return true
+		}
+	}
+	return false
+}

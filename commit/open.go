@@ -54,6 +54,7 @@ func (w *Worktree) recover(ctx context.Context, st *state, id identity) error {
 		return fmt.Errorf("%s: %w", st.disk.path, err)
 	}
 	w.allowed = !w.s.o.Client.Anonymous()
+	w.assumed = w.allowed
 	w.isNew = id.New && w.base == nil
 	if len(w.pending) == 0 {
 		if rs := w.records(); st.journal.length() > 2*len(rs)+100 {

@@ -36,6 +36,7 @@ type Worktree struct {
 	onChange  []func([]Change)
 	refused   error // why nothing can be written, once known
 	allowed   bool  // that it may be written is known
+	assumed   bool  // allowed without having asked
 	held      error // another process has the state
 	adopting  *adoption
 	lastErr   string

@@ -34,6 +34,26 @@ func (w *Worktree) Writable(ctx context.Context) error {
 	return w.prepare(ctx)
 }
 
+// writable is Writable for a commit: what recover took for granted is asked for
+// now, as a commit needs the network anyway.
+func (w *Worktree) writable(ctx context.Context) error {
+	w.mu.RLock()
+	assumed, repo := w.assumed, w.repo
+	w.mu.RUnlock()
+	if assumed {
+		// Without an answer the Hub tells when it gets the commit.
+		if ok, reason, err := w.s.o.Client.MayWrite(ctx, repo); err == nil {
+			w.mu.Lock()
+			w.assumed, w.allowed = false, ok
+			if !ok {
+				w.refused = &readOnlyError{reason}
+			}
+			w.mu.Unlock()
+		}
+	}
+	return w.Writable(ctx)
+}
+
 // may asks who the token belongs to, once.
 func (w *Worktree) may(ctx context.Context) error {
 	w.mu.RLock()

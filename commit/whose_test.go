@@ -1,0 +1,84 @@
+package commit
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hubfs/hubfs/remote/hubtest"
+)
+
+const bobs = "hf_bobBobBobBobBobBobBob0001"
+
+// as opens everything anew with another token, as the next process would.
+func (w *world) as(token string) {
+	w.close()
+	w.token = token
+	w.open()
+}
+
+// What an earlier process staged is no trouble for a mount that may not write
+// it, and stays staged.
+func TestLeftForAnother(t *testing.T) {
+	for name, token := range map[string]string{"no token": "-", "another's": bobs} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.hub.AddUser("bob", bobs, hubtest.User{})
+			r := w.hub.Repo("alice/m")
+			head := r.Put("a", "a")
+			save(t, w.tree("alice/m"), "b", "b")
+			w.as(token)
+			tr := w.tree("alice/m")
+			res, err := tr.Commit(ctx, CommitOptions{Automatic: true})
+			if err != nil || !res.Unchanged || res.Left == "" || !tr.Dirty() || r.Head("main") != head {
+				t.Errorf("%+v, %v", res, err)
+			}
+			if s := tr.Status(ctx); !s.ReadOnly || s.Reason != res.Left || s.LastError != "" {
+				t.Errorf("%+v", s)
+			}
+			if _, err := tr.Commit(ctx, CommitOptions{}); !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), res.Left) {
+				t.Error(err)
+			}
+			w.as("")
+			commitAll(t, w.tree("alice/m"))
+			if d := cmp.Diff(map[string]string{"a": "a", "b": "b"}, remoteFiles(r)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// What is never committed needs nobody who may write.
+func TestOnlyLeftOut(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	head := r.Commit("main", "start", map[string]string{"a": "a", ".cache/huggingface/d/x": "x"})
+	tr := w.tree("acme/m")
+	mkdir(t, tr, ".git")
+	save(t, tr, ".git/HEAD", "ref")
+	save(t, tr, `back\slash`, "b")
+	mkdir(t, tr, "empty")
+	save(t, tr, ".cache/huggingface/d/y", "y")
+	w.as("-")
+	tr = w.tree("acme/m")
+	for _, automatic := range []bool{true, false} {
+		res, err := tr.Commit(ctx, CommitOptions{Automatic: automatic})
+		if err != nil || !res.Unchanged || res.Left != "" || res.Commit != head || !tr.Dirty() {
+			t.Errorf("%+v, %v", res, err)
+		}
+	}
+	w.as("")
+	tr = w.tree("acme/m")
+	rm(t, tr, ".cache/huggingface/d/x")
+	rm(t, tr, ".cache/huggingface/d/y")
+	d, name := at(t, tr, ".cache/huggingface/d")
+	if err := d.Rmdir(ctx, name); err != nil {
+		t.Fatal(err)
+	}
+	save(t, tr, ".cache/huggingface/d", "a file")
+	if res := commitAll(t, tr); res.Files != 1 {
+		t.Errorf("a deletion was left: %+v", res)
+	}
+}
