@@ -54,8 +54,12 @@ func (a *attrs) apply(out *fuse.Attr) {
 	out.SetTimes(a.atime, a.mtime, ctime)
 }
 
-// owner refuses a change of owner; to the present one it is fine.
-func (m *mount) owner(in *fuse.SetAttrIn) error {
+// maySet refuses all of it in a read-only mount, and else a change of owner; to
+// the present one it is fine.
+func (m *mount) maySet(in *fuse.SetAttrIn) error {
+	if err := m.writable(); err != nil {
+		return err
+	}
 	if uid, ok := in.GetUID(); ok && uid != m.uid {
 		return syscall.EPERM
 	}

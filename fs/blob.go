@@ -86,7 +86,7 @@ func setNlink(in *fusefs.Inode, out *fuse.Attr) {
 // size is another content.
 func (n *blobNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	op := n.m.begin(ctx, "setattr", n.EmbeddedInode(), "")
-	if err := n.m.owner(in); err != nil {
+	if err := n.m.maySet(in); err != nil {
 		return op.end(err)
 	}
 	if size, ok := in.GetSize(); ok {

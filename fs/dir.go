@@ -241,7 +241,7 @@ func (d *dirNode) touch() {
 
 func (d *dirNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	op := d.m.begin(ctx, "setattr", d.EmbeddedInode(), "")
-	if err := d.m.owner(in); err != nil {
+	if err := d.m.maySet(in); err != nil {
 		return op.end(err)
 	}
 	d.mu.Lock()

@@ -16,6 +16,9 @@ import (
 // change begins a change of names in the directory: not of the control
 // directory's, which looks like one of them.
 func (d *dirNode) change(ctx context.Context, name string) (*commit.Dir, error) {
+	if err := d.m.writable(); err != nil {
+		return nil, err
+	}
 	if d.mountRoot && name == controlName {
 		return nil, syscall.EPERM
 	}
@@ -68,7 +71,8 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 func (d *dirNode) Mknod(ctx context.Context, name string, mode, dev uint32, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	op := d.m.begin(ctx, "mknod", d.EmbeddedInode(), name)
 	if t := mode & syscall.S_IFMT; t != syscall.S_IFREG && t != 0 {
-		return nil, op.end(syscall.EPERM)
+		op.finish()
+		return nil, d.refuse(ctx, "mknod", name)
 	}
 	dir, err := d.change(op, name)
 	if err != nil {
@@ -181,12 +185,20 @@ func operations(in *fusefs.Inode) fusefs.InodeEmbedder {
 
 // Symlink is refused: links are not committed.
 func (d *dirNode) Symlink(ctx context.Context, target, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	return nil, d.m.begin(ctx, "symlink", d.EmbeddedInode(), name).end(syscall.EPERM)
+	return nil, d.refuse(ctx, "symlink", name)
 }
 
 // Link is refused: Git knows no hard links.
 func (d *dirNode) Link(ctx context.Context, target fusefs.InodeEmbedder, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	return nil, d.m.begin(ctx, "link", d.EmbeddedInode(), name).end(syscall.EPERM)
+	return nil, d.refuse(ctx, "link", name)
+}
+
+func (d *dirNode) refuse(ctx context.Context, what, name string) syscall.Errno {
+	err := d.m.writable()
+	if err == nil {
+		err = syscall.EPERM
+	}
+	return d.m.begin(ctx, what, d.EmbeddedInode(), name).end(err)
 }
 
 // edit makes a staged file of what name means, and returns the error that sends

@@ -105,5 +105,9 @@ func (f *fixedDir) Fsync(ctx context.Context, h fusefs.FileHandle, flags uint32)
 }
 
 func (f *fixedDir) refuse(ctx context.Context, what, name string) syscall.Errno {
-	return f.m.begin(ctx, what, f.EmbeddedInode(), name).end(syscall.EPERM)
+	err := f.m.mayMake()
+	if err == nil {
+		err = syscall.EPERM
+	}
+	return f.m.begin(ctx, what, f.EmbeddedInode(), name).end(err)
 }

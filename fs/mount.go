@@ -158,10 +158,8 @@ func (m *mount) fuseOptions() *fusefs.Options {
 		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC,
 		Logger:            slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
 	}
-	if m.opts.ReadOnly {
-		o.MountOptions.Options = append(o.MountOptions.Options, "ro")
-		o.MountOptions.DirectMountFlags |= unix.MS_RDONLY
-	}
+	// A read-only mount is none of the kernel's: .hubfs/sync, by which a mount is
+	// ended, is written to.
 	o.Logger = log.New(logWriter{m.log}, "", 0)
 	return o
 }

@@ -185,8 +185,14 @@ func (n *namespaceNode) listed(ctx context.Context, e *dirent, out *fuse.EntryOu
 // Mkdir stages a repo that does not exist yet.
 func (n *namespaceNode) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	op := n.m.begin(ctx, "mkdir", n.EmbeddedInode(), name)
+	if err := n.m.mayMake(); err != nil {
+		return nil, op.end(err)
+	}
 	repo, ok := n.parse(name)
-	if !ok || repo.Rev != "" {
+	switch {
+	case !ok && !strings.Contains(name, "@"):
+		return nil, op.end(syscall.EINVAL) // no repo can have that name
+	case !ok || repo.Rev != "":
 		return nil, op.end(syscall.EPERM)
 	}
 	w, err := n.m.store.Create(op, repo)
@@ -199,6 +205,9 @@ func (n *namespaceNode) Mkdir(ctx context.Context, name string, mode uint32, out
 // Rmdir removes a repo that is not on the Hub yet.
 func (n *namespaceNode) Rmdir(ctx context.Context, name string) syscall.Errno {
 	op := n.m.begin(ctx, "rmdir", n.EmbeddedInode(), name)
+	if err := n.m.mayMake(); err != nil {
+		return op.end(err)
+	}
 	repo, ok := n.parse(name)
 	if !ok || repo.Rev != "" {
 		return op.end(syscall.EPERM)
@@ -218,6 +227,9 @@ func (n *namespaceNode) Rename(ctx context.Context, name string, newParent fusef
 }
 
 func (n *namespaceNode) rename(name string, newParent fusefs.InodeEmbedder, newName string, flags uint32) error {
+	if err := n.m.mayMake(); err != nil {
+		return err
+	}
 	to, ok := newParent.(*namespaceNode)
 	if !ok || to.typ != n.typ {
 		return syscall.EXDEV

@@ -70,7 +70,7 @@ func (n *stagedNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.
 }
 
 func (n *stagedNode) setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.SetAttrIn) error {
-	if err := n.m.owner(in); err != nil {
+	if err := n.m.maySet(in); err != nil {
 		return err
 	}
 	if size, ok := in.GetSize(); ok {
@@ -133,6 +133,11 @@ func (n *stagedNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle,
 // is busy, between this answer and the kernel's own open of the file.
 func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
 	write := flags&syscall.O_ACCMODE != syscall.O_RDONLY
+	if write || flags&syscall.O_TRUNC != 0 {
+		if err := n.m.writable(); err != nil {
+			return nil, 0, err
+		}
+	}
 	access := os.O_RDONLY
 	if write {
 		access = os.O_RDWR // also where it is O_WRONLY: the kernel reads pages that are written in part

@@ -46,6 +46,9 @@ type SyncEvent struct {
 // errBusy is part of the error of a sync that left files out.
 var errBusy = errors.New("files that are open for writing were left out")
 
+// errReadOnly is what a sync says that cannot have anything to commit.
+var errReadOnly = fmt.Errorf("the mount is read-only: there is nothing to commit (%w)", syscall.EROFS)
+
 // Sync makes commits and tells events, one at a time, what happens; events may
 // be nil. It returns the errors of what was not committed, after having tried
 // everything that was asked for.
@@ -71,6 +74,14 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 		m.keepStaged.Store(true)
 		events(SyncEvent{Type: "done"})
 		return nil
+	}
+	if m.opts.ReadOnly && req.Unmount {
+		events(SyncEvent{Type: "done"})
+		return nil
+	}
+	if m.opts.ReadOnly {
+		events(SyncEvent{Type: "error", Code: "failed", Error: errReadOnly.Error()})
+		return errReadOnly
 	}
 	if req.Unmount && req.Message == "" {
 		req.Message = m.opts.Message

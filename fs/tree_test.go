@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,9 +9,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hubfs/hubfs/remote"
 	"github.com/hubfs/hubfs/remote/hubtest"
+	"golang.org/x/sys/unix"
 )
 
 func namesIn(t *testing.T, dir string) (out []string) {
@@ -176,6 +179,7 @@ func TestNewRepo(t *testing.T) {
 	wantErrno(t, os.WriteFile(f.path("me/file"), nil, 0o644), syscall.EPERM)
 	wantErrno(t, os.WriteFile(f.path("file"), nil, 0o644), syscall.EISDIR) // a namespace, as any name is
 	wantErrno(t, os.Mkdir(f.path("me/a@b"), 0o755), syscall.EPERM)
+	wantErrno(t, os.Mkdir(f.path("me/a..b"), 0o755), syscall.EINVAL)
 	wantErrno(t, os.Rename(f.path("me/newer/file"), f.path("acme/new-name/file")), syscall.EXDEV)
 	f.commit()
 	if got := string(f.hub.Repo("me/newer").Read("main", "file")); got != "content" {
@@ -198,9 +202,53 @@ func TestReadOnlyPlaces(t *testing.T) {
 
 	a := mountHub(t, opts{Fill: fillHub, Anonymous: true})
 	wantErrno(t, os.WriteFile(a.path("acme/new-name/x"), nil, 0o644), syscall.EROFS)
-	r := mountHub(t, opts{Fill: fillHub, Options: Options{ReadOnly: true}})
-	wantErrno(t, os.WriteFile(r.path("acme/new-name/x"), nil, 0o644), syscall.EROFS)
-	wantErrno(t, syscall.Access(r.path("acme/new-name"), 2), syscall.EROFS)
+	// Before mkdir the kernel looks whether the name is there, which the Hub does
+	// not tell everybody.
+	wantErrno(t, os.Mkdir(a.path("me/zz"), 0o755), syscall.EACCES)
+	wantErrno(t, os.Mkdir(a.path("me/z..z"), 0o755), syscall.EROFS)
+	wantErrno(t, os.Remove(a.path("acme/new-name")), syscall.EROFS)
+}
+
+func TestReadOnlyMount(t *testing.T) {
+	f := mountHub(t, opts{Fill: func(h *hubtest.Hub) {
+		fillHub(h)
+		h.Repo("me/m").Put("dir/file", "f")
+	}, Options: Options{ReadOnly: true}})
+	file, dir := f.path("me/m/dir/file"), f.path("me/m/dir")
+	for what, err := range map[string]error{
+		"create":            os.WriteFile(f.path("me/m/x"), nil, 0o644),
+		"edit":              os.WriteFile(file, nil, 0o644),
+		"truncate":          os.Truncate(file, 1),
+		"chmod":             os.Chmod(file, 0o600),
+		"chmod dir":         os.Chmod(dir, 0o700),
+		"utimens":           os.Chtimes(file, time.Now(), time.Now()),
+		"unlink":            os.Remove(file),
+		"rename":            os.Rename(file, f.path("me/m/y")),
+		"mkdir":             os.Mkdir(f.path("me/m/new"), 0o755),
+		"rmdir":             syscall.Rmdir(dir),
+		"symlink":           os.Symlink("a", f.path("me/m/link")),
+		"link":              os.Link(file, f.path("me/m/link")),
+		"mkfifo":            unix.Mknod(f.path("me/m/fifo"), unix.S_IFIFO|0o644, 0),
+		"create repo":       os.Mkdir(f.path("me/new"), 0o755),
+		"rmdir repo":        syscall.Rmdir(f.path("me/m")),
+		"rename repo":       os.Rename(f.path("me/m"), f.path("me/n")),
+		"chmod repo":        os.Chmod(f.path("me/m"), 0o700),
+		"file in namespace": os.WriteFile(f.path("me/file"), nil, 0o644),
+		"rmdir namespace":   syscall.Rmdir(f.path("me")),
+		"chmod namespace":   os.Chmod(f.path("me"), 0o700),
+		"file in the root":  os.WriteFile(f.path("a b"), nil, 0o644),
+	} {
+		if !errors.Is(err, syscall.EROFS) {
+			t.Errorf("%s: %v, want EROFS", what, err)
+		}
+	}
+	wantContent(t, file, "f")
+	if err := f.srv.Sync(t.Context(), SyncRequest{All: true}, nil); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("sync: %v", err)
+	}
+	must(t, f.srv.Sync(t.Context(), SyncRequest{All: true, Unmount: true}, nil))
+	c := must1(os.OpenFile(f.path(".hubfs/sync"), os.O_RDWR, 0))(t)
+	must(t, c.Close())
 }
 
 func TestSubdir(t *testing.T) {
