@@ -110,8 +110,8 @@ func (c *Client) Anonymous() bool { return c.token.reveal() == "" }
 // repetitions included.
 func (c *Client) Requests() int64 { return c.requests.Load() }
 
-// ParseRepo is the function ParseRepo that also knows web URLs of the client's
-// own endpoint.
+// ParseRepo is the function ParseRepo that takes web URLs of the client's own
+// endpoint, and no others.
 func (c *Client) ParseRepo(s string) (repo Repo, subdir string, err error) {
 	return parseRepo(s, c.endpoint)
 }

@@ -15,8 +15,11 @@ var typeWords = map[string]RepoType{
 	"model": "", "dataset": "", "space": "", "kernel": "", "bucket": "",
 }
 
-// publicHosts serve the public Hub's web pages.
+// publicHosts serve the web pages of public Hubs.
 var publicHosts = map[string]bool{"huggingface.co": true, "hf.co": true, "hub-ci.huggingface.co": true}
+
+// aliases are the hosts of the public Hub: either stands for the other.
+var aliases = map[string]bool{"huggingface.co": true, "hf.co": true}
 
 // webRoutes are the web pages that show a file or folder at a revision.
 var webRoutes = map[string]bool{"blob": true, "raw": true, "resolve": true, "tree": true, "blame": true}
@@ -34,6 +37,9 @@ var specialRef = regexp.MustCompile(`^refs/(?:convert/[A-Za-z0-9_.-]+|pr/[0-9]+)
 // The grammar is that of huggingface_hub's hf:// URIs; plain names may also be
 // the one-word ids of the oldest repos. An '@' is the revision's mark only
 // within the first two segments. Errors are *ParseError.
+//
+// Web URLs of all public Hubs are taken. Where an endpoint is known, use
+// Client.ParseRepo, which refuses those of another server.
 func ParseRepo(s string) (repo Repo, subdir string, err error) { return parseRepo(s, nil) }
 
 func parseRepo(s string, endpoint *url.URL) (repo Repo, subdir string, err error) {
@@ -125,7 +131,8 @@ func splitRev(s string) (rev, path string) {
 }
 
 // urlBody turns the URL of a web page into what follows hf:// for the same
-// place. Ports are ignored, query and fragment dropped.
+// place. Query and fragment are dropped. A page of another server than endpoint
+// is refused: the repo of that name here is another one.
 func urlBody(s string, endpoint *url.URL) (string, error) {
 	if !strings.Contains(s, "://") {
 		s = "https://" + s
@@ -134,15 +141,17 @@ func urlBody(s string, endpoint *url.URL) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("not a URL")
 	}
-	host, path := strings.ToLower(u.Hostname()), u.EscapedPath()
+	path := u.EscapedPath()
 	switch {
-	case endpoint != nil && host == strings.ToLower(endpoint.Hostname()):
+	case endpoint == nil && !isPublic(u):
+		return "", fmt.Errorf("%s is not the Hub's host", quote(u.Host))
+	case endpoint != nil && !sameHub(u, endpoint):
+		return "", fmt.Errorf("a page of %s, but the Hub in use is %s", origin(u), origin(endpoint))
+	case endpoint != nil:
 		prefix := strings.TrimRight(endpoint.EscapedPath(), "/")
 		if rest, ok := strings.CutPrefix(path, prefix+"/"); ok {
 			path = rest
 		}
-	case !publicHosts[host]:
-		return "", fmt.Errorf("%s is not the Hub's host", quote(host))
 	}
 	var segs []string
 	for seg := range strings.SplitSeq(path, "/") {
@@ -177,3 +186,23 @@ func urlBody(s string, endpoint *url.URL) (string, error) {
 	}
 	return prefix + id + "@" + strings.Join(rest[1:], "/"), nil
 }
+
+// isPublic reports whether u is served by a public Hub, on the usual port.
+func isPublic(u *url.URL) bool {
+	return publicHosts[strings.ToLower(u.Hostname())] && port(u) == port(&url.URL{Scheme: u.Scheme})
+}
+
+// sameHub reports whether u is a page of the endpoint's origin, all names of
+// the public Hub being one.
+func sameHub(u, endpoint *url.URL) bool {
+	if sameOrigin(u, endpoint) {
+		return true
+	}
+	if !aliases[strings.ToLower(u.Hostname())] || !aliases[strings.ToLower(endpoint.Hostname())] {
+		return false
+	}
+	return strings.EqualFold(u.Scheme, endpoint.Scheme) && port(u) == port(endpoint)
+}
+
+// origin is the scheme, host and port of u, to be shown.
+func origin(u *url.URL) string { return quote(strings.ToLower(u.Scheme + "://" + u.Host)) }

@@ -80,18 +80,61 @@ func TestParseRepoRefuses(t *testing.T) {
 }
 
 func TestParseRepoOfEndpoint(t *testing.T) {
-	c := newClient(t, "http://Hub.Example:8080/hf/", "")
-	for _, in := range []string{
-		"http://hub.example/hf/datasets/org/name/tree/main/sub",
-		"https://hub.example:1/datasets/org/name/raw/main/sub",
+	want := remote.Repo{Type: remote.Dataset, ID: "org/name", Rev: "main"}
+	for endpoint, pages := range map[string][]string{
+		"http://Hub.Example:8080/hf/": {
+			"http://hub.example:8080/hf/datasets/org/name/tree/main/sub",
+			"HTTP://HUB.example:8080/datasets/org/name/raw/main/sub",
+		},
+		"http://127.0.0.1:80":    {"http://127.0.0.1/datasets/org/name/tree/main/sub"},
+		"https://huggingface.co": {"https://hf.co/datasets/org/name/tree/main/sub", "https://huggingface.co:443/datasets/org/name/blob/main/sub"},
+		"https://hf.co":          {"huggingface.co/datasets/org/name/tree/main/sub"},
+		"https://hub.example":    {"hf://datasets/org/name@main/sub", "datasets/org/name@main/sub"},
 	} {
-		got, subdir, err := c.ParseRepo(in)
-		if want := (remote.Repo{Type: remote.Dataset, ID: "org/name", Rev: "main"}); err != nil || got != want || subdir != "sub" {
-			t.Errorf("ParseRepo(%q) = %#v, %q, %v", in, got, subdir, err)
+		c := newClient(t, endpoint, "")
+		for _, in := range pages {
+			if got, subdir, err := c.ParseRepo(in); err != nil || got != want || subdir != "sub" {
+				t.Errorf("ParseRepo(%q) at %s = %#v, %q, %v", in, endpoint, got, subdir, err)
+			}
 		}
-		if _, _, err := remote.ParseRepo(in); err == nil {
-			t.Errorf("ParseRepo(%q) without the endpoint: no error", in)
+	}
+	if _, _, err := remote.ParseRepo("http://hub.example/org/name"); err == nil {
+		t.Error("an endpoint's page was taken without the endpoint")
+	}
+}
+
+// The repo of the same name on another server is another repo.
+func TestParseRepoOfAnotherServer(t *testing.T) {
+	for endpoint, pages := range map[string][]string{
+		"http://127.0.0.1:45911": {
+			"https://huggingface.co/org/name", "huggingface.co/org/name", "https://hf.co/org/name", "hf.co/org/name",
+			"http://127.0.0.1/org/name", "http://127.0.0.1:45912/org/name", "https://127.0.0.1:45911/org/name", "http://localhost:45911/org/name",
+		},
+		"https://huggingface.co": {
+			"http://huggingface.co/org/name", "https://huggingface.co:444/org/name", "https://hub-ci.huggingface.co/org/name", "http://127.0.0.1:45911/org/name",
+			"https://me:CANARY@hub.example/org/name",
+		},
+		"https://hub-ci.huggingface.co": {"https://huggingface.co/org/name", "hf.co/org/name"},
+	} {
+		c := newClient(t, endpoint, "")
+		for _, in := range pages {
+			got, _, err := c.ParseRepo(in)
+			var pe *remote.ParseError
+			if !errors.As(err, &pe) {
+				t.Errorf("ParseRepo(%q) at %s = %#v, %v; want a ParseError", in, endpoint, got, err)
+				continue
+			}
+			if !strings.Contains(pe.Reason, endpoint) || strings.Contains(err.Error(), "CANARY") {
+				t.Errorf("ParseRepo(%q) at %s: %v", in, endpoint, err)
+			}
+			_, page, _ := strings.Cut(in, "://")
+			if host, _, _ := strings.Cut(page, "/"); !strings.Contains(host, "@") && !strings.Contains(pe.Reason, host) {
+				t.Errorf("ParseRepo(%q) at %s: %v", in, endpoint, err)
+			}
 		}
+	}
+	if _, _, err := remote.ParseRepo("https://huggingface.co:444/org/name"); err == nil {
+		t.Error("a strange port of a public host was taken")
 	}
 }
 
