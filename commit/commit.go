@@ -81,6 +81,18 @@ func (w *Worktree) commitAll(ctx context.Context, o CommitOptions) (Result, erro
 		}
 		return Result{}, err
 	}
+	user, err := w.whose(ctx, o.Automatic)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := w.commitSettled(ctx, o)
+	if err == nil && user != "" {
+		w.take(user)
+	}
+	return res, err
+}
+
+func (w *Worktree) commitSettled(ctx context.Context, o CommitOptions) (Result, error) {
 	// An earlier commit may turn out to have been made: then ours is planned
 	// anew on top of it.
 	var done Result
@@ -269,7 +281,7 @@ func (w *Worktree) created(head *remote.Snapshot, foreign []string) ([]Change, e
 	w.rebase(head)
 	w.isNew = false
 	changes := w.foreignChanges(foreign)
-	return changes, w.st.identify(identity{Endpoint: w.s.o.Client.Endpoint(), Repo: w.repo.String()})
+	return changes, w.st.identify(w.identity())
 }
 
 func (c *committing) result(commit, url string) Result {

@@ -9,7 +9,8 @@
 // # Files on disk
 //
 //	<dir>/<hash of endpoint, repo and branch>/
-//	    repo.json     which repo and branch; whether it is still to be created
+//	    repo.json     which repo and branch; whether it is still to be created;
+//	                  whose work it is
 //	    lock          flock held by the process that uses it; its pid and mount point
 //	    journal       one checksummed record a line, see journal.go
 //	    files/17      content of one staged file; its name is its number for life

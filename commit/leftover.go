@@ -266,7 +266,7 @@ func (s *Store) RenameNew(from, to remote.Repo) error {
 	if to.Type != from.Type {
 		return fmt.Errorf("rename %s to %s: %w", from, to, syscall.EXDEV)
 	}
-	id := identity{Endpoint: s.o.Client.Endpoint(), Repo: to.String(), New: true}
+	id := identity{Endpoint: s.o.Client.Endpoint(), Repo: to.String(), New: true, User: w.user}
 	if err := w.st.identify(id); err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ func (w *Worktree) recover(ctx context.Context, st *state, id identity) error {
 	w.allowed = !w.s.o.Client.Anonymous()
 	w.assumed = w.allowed
 	w.isNew = id.New && w.base == nil
+	w.user = id.User
 	if len(w.pending) == 0 {
 		if rs := w.records(); st.journal.length() > 2*len(rs)+100 {
 			if err := st.journal.rewrite(rs); err != nil {
@@ -65,6 +66,9 @@ func (w *Worktree) recover(ctx context.Context, st *state, id identity) error {
 	}
 	if w.isNew || len(w.pending) > 0 || w.root.changed() {
 		return nil
+	}
+	if w.user != "" { // it holds nothing of theirs any more
+		w.take(w.s.user(ctx))
 	}
 	snap, err := w.s.o.Client.Snapshot(ctx, w.repo)
 	switch {
@@ -145,11 +149,11 @@ func (s *Store) Create(ctx context.Context, repo remote.Repo) (*Worktree, error)
 		if id.Repo != "" && staged(st.disk.path, id) {
 			return nil, errors.Join(fs.ErrExist, st.release())
 		}
-		id = identity{Endpoint: s.o.Client.Endpoint(), Repo: repo.String(), New: true}
+		id = identity{Endpoint: s.o.Client.Endpoint(), Repo: repo.String(), New: true, User: s.user(ctx)}
 		if err := st.begin(id, header(nil)); err != nil {
 			return nil, errors.Join(err, st.release())
 		}
-		w.st = st
+		w.st, w.user = st, id.User
 		return w, nil
 	})
 	if err != nil {

@@ -38,7 +38,8 @@ const identityName = "repo.json"
 type identity struct {
 	Endpoint string `json:"endpoint"`
 	Repo     string `json:"repo"`
-	New      bool   `json:"new,omitempty"` // to be created by its first commit
+	New      bool   `json:"new,omitempty"`  // to be created by its first commit
+	User     string `json:"user,omitempty"` // whose work it is; "" = not known
 }
 
 // stateName is the directory of a repo's branch below Options.Dir.

@@ -82,3 +82,80 @@ func TestOnlyLeftOut(t *testing.T) {
 		t.Errorf("a deletion was left: %+v", res)
 	}
 }
+
+// What one account staged is committed by another only if that was asked for.
+func TestStagedByAnother(t *testing.T) {
+	both := func(t *testing.T) *world {
+		w := newWorld(t)
+		w.hub.AddUser("bob", bobs, hubtest.User{Orgs: map[string]string{"acme": "write"}})
+		return w
+	}
+	held := func(t *testing.T, tr *Worktree) {
+		t.Helper()
+		_, err := tr.Commit(ctx, CommitOptions{Automatic: true})
+		if !errors.Is(err, ErrHeld) || !tr.Dirty() {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"alice", "bob", "hubfs sync"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%q does not say %q", err, part)
+			}
+		}
+	}
+	automatic := func(t *testing.T, tr *Worktree) {
+		t.Helper()
+		if res, err := tr.Commit(ctx, CommitOptions{Automatic: true}); err != nil || res.Unchanged {
+			t.Fatalf("%+v, %v", res, err)
+		}
+	}
+	for _, id := range []string{"acme/m", "acme/new"} {
+		t.Run(id, func(t *testing.T) {
+			w := both(t)
+			w.hub.Repo("acme/m").Put("a", "a")
+			if id == "acme/new" {
+				if _, err := w.store.Create(ctx, parse(t, "acme/staged")); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.store.RenameNew(parse(t, "acme/staged"), parse(t, id)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			save(t, w.tree(id), "b", "b")
+			w.as(bobs)
+			tr := w.tree(id)
+			held(t, tr)
+			if id == "acme/new" && w.hub.Has(id) {
+				t.Error("the repo was made")
+			}
+			commitAll(t, tr)
+			save(t, tr, "c", "c") // bob's own, as is what he stages from here
+			automatic(t, tr)
+			save(t, tr, "d", "d")
+			w.crash()
+			w.open()
+			automatic(t, w.tree(id))
+		})
+	}
+	t.Run("nothing of theirs left", func(t *testing.T) {
+		w := both(t)
+		w.hub.Repo("acme/m").Put("a", "a")
+		tr := w.tree("acme/m")
+		save(t, tr, "b", "b")
+		automatic(t, tr)
+		w.crash() // repo.json stays
+		w.token = bobs
+		w.open()
+		tr = w.tree("acme/m")
+		save(t, tr, "c", "c")
+		automatic(t, tr)
+	})
+	t.Run("not known", func(t *testing.T) {
+		w := both(t)
+		w.hub.Repo("acme/m").Put("a", "a")
+		tr := w.tree("acme/m")
+		save(t, tr, "b", "b")
+		tr.take("") // as before repo.json had names
+		w.as(bobs)
+		automatic(t, w.tree("acme/m"))
+	})
+}

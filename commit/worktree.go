@@ -34,10 +34,11 @@ type Worktree struct {
 	sources   map[string]source // by blob ID, of content moved by reference
 	dropped   []*File           // without a name since this lock was taken
 	onChange  []func([]Change)
-	refused   error // why nothing can be written, once known
-	allowed   bool  // that it may be written is known
-	assumed   bool  // allowed without having asked
-	held      error // another process has the state
+	refused   error  // why nothing can be written, once known
+	allowed   bool   // that it may be written is known
+	assumed   bool   // allowed without having asked
+	user      string // whose work is staged, as repo.json has it
+	held      error  // another process has the state
 	adopting  *adoption
 	lastErr   string
 	warnings  []string // found when the state was opened

@@ -119,7 +119,7 @@ func (w *Worktree) prepare(ctx context.Context) error {
 			return &readOnlyError{"another process has staged changes meanwhile: mount again to see them"}
 		}
 	}
-	id = identity{Endpoint: w.s.o.Client.Endpoint(), Repo: repo.String()}
+	id = identity{Endpoint: w.s.o.Client.Endpoint(), Repo: repo.String(), User: w.s.user(ctx)}
 	if err := st.begin(id, header(base)); err != nil {
 		st.release()
 		return err
@@ -130,7 +130,7 @@ func (w *Worktree) prepare(ctx context.Context) error {
 		st.erase()
 		return fs.ErrClosed
 	}
-	w.st, w.held = st, nil
+	w.st, w.held, w.user = st, nil, id.User
 	return nil
 }
 
