@@ -250,7 +250,14 @@ func (c *committing) create(ctx context.Context) (*remote.Snapshot, error) {
 	if c.repo.Type == remote.Space {
 		o.SDK = c.p.sdk()
 	}
-	if _, err := w.s.o.Client.CreateRepo(ctx, c.repo, o); err != nil {
+	// A repo that is made and can't be noted down would be left there empty.
+	free, err := w.st.reserve(c.p)
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.s.o.Client.CreateRepo(ctx, c.repo, o)
+	free()
+	if err != nil {
 		return nil, err
 	}
 	head, err := w.s.o.Client.Snapshot(ctx, c.repo)

@@ -137,14 +137,27 @@ func (d *disk) remove(name string) error {
 
 // replace puts a file with this content in the place of name: all of it or
 // nothing, also after a power cut.
-func (d *disk) replace(name string, content []byte) (err error) {
-	tmp := name + ".tmp"
-	if err := d.root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (d *disk) replace(name string, content []byte) error {
+	tmp, err := d.temporary(name, content)
+	if err != nil {
 		return err
+	}
+	if err := d.rename(tmp, name); err != nil {
+		d.root.Remove(tmp)
+		return err
+	}
+	return d.syncDir(".")
+}
+
+// temporary writes a file beside name and gives what it is called.
+func (d *disk) temporary(name string, content []byte) (tmp string, err error) {
+	tmp = name + ".tmp"
+	if err := d.root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
 	}
 	f, err := d.create(tmp)
 	if err != nil {
-		return err
+		return "", err
 	}
 	_, err = d.write(f, content)
 	if err == nil {
@@ -153,14 +166,10 @@ func (d *disk) replace(name string, content []byte) (err error) {
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	if err == nil {
-		err = d.rename(tmp, name)
-	}
 	if err != nil {
 		d.root.Remove(tmp)
-		return err
 	}
-	return d.syncDir(".")
+	return tmp, err
 }
 
 func (d *disk) close() error {

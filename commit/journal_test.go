@@ -361,3 +361,34 @@ func walkAll(t *testing.T, d *Dir) {
 		walkAll(t, k.dir)
 	}
 }
+
+// A disk that has no room for noting down that a repo was made keeps it from
+// being made: it would be left on the Hub with nothing in it.
+func TestFullDiskFirstCommit(t *testing.T) {
+	for _, op := range []string{"create", "write", "sync"} {
+		w := newWorld(t)
+		tr, err := w.store.Create(ctx, parse(t, "alice/new"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		save(t, tr, "a", "a")
+		on := true
+		tr.st.disk.hook = func(what, name string) error {
+			if on && what == op && strings.HasSuffix(name, ".tmp") {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		if _, err := tr.Commit(ctx, CommitOptions{}); !errors.Is(err, syscall.ENOSPC) {
+			t.Error(op, err)
+		}
+		if w.hub.Has("alice/new") || !tr.New() || !tr.Dirty() {
+			t.Errorf("%s: %v, %+v", op, w.hub.Has("alice/new"), tr.Status(ctx))
+		}
+		on = false
+		commitAll(t, tr)
+		if names, _ := filepath.Glob(filepath.Join(tr.st.disk.path, "*.tmp")); len(names) > 0 {
+			t.Error(names)
+		}
+	}
+}

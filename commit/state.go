@@ -98,6 +98,23 @@ func (st *state) identify(id identity) error {
 	return st.disk.replace(identityName, append(b, '\n'))
 }
 
+// reserve takes the room on disk that the first commit of a repo will need for
+// the journal and repo.json, until free. It takes the name by which repo.json
+// is replaced, so that nothing unknown is left after a crash.
+func (st *state) reserve(p *plan) (free func(), err error) {
+	b, err := appendLine(nil, p.intent())
+	if err != nil {
+		return nil, err
+	}
+	// The intent has no hashes yet; the rest is short.
+	b = append(b, make([]byte, 100*len(p.items)+1<<14)...)
+	f, err := st.disk.temporary(identityName, b)
+	if err != nil {
+		return nil, err
+	}
+	return func() { st.disk.root.Remove(f) }, nil
+}
+
 // begin makes a fresh state: the journal before repo.json, whose presence
 // says that there is something to be read.
 func (st *state) begin(id identity, first []record) error {
