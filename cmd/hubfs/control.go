@@ -22,10 +22,17 @@ const controlDir = ".hubfs"
 // readStatus asks the daemon of mnt for its status.
 func readStatus(ctx context.Context, mnt string) (st hubfs.Status, err error) {
 	var b []byte
-	err = bounded(ctx, func() (err error) {
-		b, err = os.ReadFile(filepath.Join(mnt, controlDir, "status"))
-		return err
-	})
+	if err = health(ctx, mnt); err == nil {
+		read := make(chan []byte, 1)
+		err = bounded(ctx, func() error {
+			b, err := os.ReadFile(filepath.Join(mnt, controlDir, "status"))
+			read <- b
+			return err
+		})
+		if err == nil {
+			b = <-read
+		}
+	}
 	if err != nil {
 		return st, controlError(mnt, err)
 	}
@@ -58,6 +65,15 @@ func ask(ctx context.Context, mnt, file string, request any, line func([]byte) e
 	if err != nil {
 		return err
 	}
+	if err := health(ctx, mnt); err != nil {
+		return controlError(mnt, err)
+	}
+	daemon := findDaemon(mnt)
+	if daemon != nil {
+		defer daemon.Close()
+	}
+	watch := time.NewTicker(time.Second)
+	defer watch.Stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	lines := make(chan []byte)
@@ -79,6 +95,10 @@ func ask(ctx context.Context, mnt, file string, request any, line func([]byte) e
 				err = controlError(mnt, err)
 			}
 			return errors.Join(bad, err)
+		case <-watch.C:
+			if daemon != nil && daemon.dying() {
+				abortMount(mnt) // it cannot answer any more
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}

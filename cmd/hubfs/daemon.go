@@ -83,7 +83,10 @@ func startDaemon(ctx context.Context, l launch, note func(string)) (ready string
 	}
 	ended := cmd.Wait()
 	if ctx.Err() != nil {
-		cleanUp(context.WithoutCancel(ctx), l.Mount) // it may have come too far
+		after := context.WithoutCancel(ctx)
+		if isMounted(l.Mount) && isDead(health(after, l.Mount)) {
+			cleanUp(after, l.Mount) // it had come too far
+		}
 		return "", ctx.Err()
 	}
 	if errors.Is(err, io.EOF) {

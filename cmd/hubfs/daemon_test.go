@@ -132,7 +132,7 @@ func TestInterruptedMount(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-arrived
-	d, _ := findDaemon(w.mnt)
+	d := findDaemon(w.mnt)
 	if d == nil {
 		t.Fatal("no daemon")
 	}

@@ -102,7 +102,7 @@ func mountList() string {
 
 // isDead recognises a FUSE mount whose daemon has ended without unmounting.
 func isDead(err error) bool {
-	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
+	return errors.Is(err, errGone) || errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.ECONNABORTED)
 }
 
 // errHangs is a mount whose daemon runs but does not answer.

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // userDir is $env/hubfs, or HOME/fallback/hubfs. The XDG specification wants
@@ -98,23 +101,46 @@ func within(path, dir string) bool {
 }
 
 // resolve follows the symbolic links of as much of path as can be seen, so that
-// two names of one place compare equal. Its end may not exist, may be refused
-// (a private repo in a mount), or may be a dead mount that answers nothing.
+// two names of one place compare equal. Its end may not exist. What lies in a
+// hubfs mount is taken as it is written: a mount may hang, and is not to be
+// touched before that is known.
 func resolve(path string) (string, error) {
-	path, err := filepath.Abs(path)
+	if path == "" {
+		return "", os.ErrNotExist
+	}
+	if !filepath.IsAbs(path) {
+		// Not filepath.Abs, which asks for the attributes of the directory.
+		buf := make([]byte, unix.PathMax)
+		n, err := unix.Getcwd(buf)
+		if err != nil {
+			return "", fmt.Errorf("working directory: %w", err)
+		}
+		path = string(buf[:max(n-1, 0)]) + "/" + path
+	}
+	mounts, err := hubfsMounts()
 	if err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		return real, nil
+	const mostLinks = 255
+	done, rest := "/", strings.Split(path, "/")
+	for links := 0; len(rest) > 0 && !slices.Contains(mounts, done); {
+		name := rest[0]
+		rest = rest[1:]
+		next := filepath.Join(done, name)
+		if slices.Contains(mounts, next) {
+			done = next
+			break
+		}
+		target, err := os.Readlink(next)
+		if err != nil || links == mostLinks {
+			done = next // no link, or nothing
+			continue
+		}
+		links++
+		if filepath.IsAbs(target) {
+			done = "/"
+		}
+		rest = append(strings.Split(target, "/"), rest...)
 	}
-	if path == "/" {
-		return "", err
-	}
-	dir, err := resolve(filepath.Dir(path))
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, filepath.Base(path)), nil
+	return filepath.Join(append([]string{done}, rest...)...), nil
 }

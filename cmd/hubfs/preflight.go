@@ -54,13 +54,13 @@ func checkLocal(mnt, what, dir string) error {
 }
 
 func checkMountPoint(ctx context.Context, mnt string, note func(string)) error {
-	err := probe(ctx, mnt)
+	err := health(ctx, mnt)
 	if isDead(err) {
 		if err := cleanUp(ctx, mnt); err != nil {
 			return err
 		}
 		note("cleaned up " + mnt + ", whose daemon had ended")
-		err = probe(ctx, mnt)
+		err = health(ctx, mnt)
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):

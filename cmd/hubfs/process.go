@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,14 +16,14 @@ import (
 
 // A process is another process, held so that its number cannot come to mean a
 // third one.
-type process struct{ fd int }
+type process struct{ fd, pid int }
 
 func openProcess(pid int) (*process, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil, err
 	}
-	return &process{fd}, nil
+	return &process{fd, pid}, nil
 }
 
 func (p *process) Close() { unix.Close(p.fd) }
@@ -66,8 +67,52 @@ func openDaemon(pid int, mnt string) (*process, error) {
 	return p, nil
 }
 
-// findDaemon looks for the daemon of a mount that does not say its number.
-func findDaemon(mnt string) (*process, int) {
+// dying tells whether the process has ended or has been killed: some of its
+// threads may be left that wait in the kernel, and do nothing else any more.
+func (p *process) dying() bool {
+	if ended, _ := p.ended(0); ended {
+		return true
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+	}
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		value = strings.TrimSpace(value)
+		switch name {
+		case "State":
+			if strings.HasPrefix(value, "Z") || strings.HasPrefix(value, "X") {
+				return true
+			}
+		case "SigPnd", "ShdPnd":
+			pending, err := strconv.ParseUint(value, 16, 64)
+			if err == nil && pending&(1<<(unix.SIGKILL-1)) != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// findDaemon looks for the daemon of a mount that does not say its number. One
+// that runs goes before one that was killed.
+func findDaemon(mnt string) *process {
+	var found *process
+	for _, d := range findDaemons(mnt) {
+		if found == nil || found.dying() {
+			d, found = found, d
+		}
+		if d != nil {
+			d.Close()
+		}
+	}
+	return found
+}
+
+// findDaemons are all daemons that have served mnt and are there. One whose
+// main thread has ended does not show what it was.
+func findDaemons(mnt string) (found []*process) {
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, p := range procs {
 		args, err := os.ReadFile(p)
@@ -79,8 +124,8 @@ func findDaemon(mnt string) (*process, int) {
 			continue
 		}
 		if d, err := openDaemon(pid, mnt); err == nil {
-			return d, pid
+			found = append(found, d)
 		}
 	}
-	return nil, 0
+	return found
 }

@@ -59,7 +59,7 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	err = probe(ctx, mnt)
+	err = health(ctx, mnt)
 	switch {
 	case isDead(err):
 		if err := cleanUp(ctx, mnt); err != nil {
@@ -69,6 +69,8 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		return nil
 	case errors.Is(err, errHangs) && o.Force:
 		return killDaemon(ctx, mnt, errOut)
+	case errors.Is(err, errHangs):
+		return controlError(mnt, err)
 	case errors.Is(err, os.ErrPermission) && o.Force:
 		fmt.Fprintf(errOut, "hubfs: %s belongs to another user; the daemon commits what is staged\n", mnt)
 		return unmount(ctx, mnt, true)
@@ -76,8 +78,11 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		return controlError(mnt, err)
 	}
 	st, err := readStatus(ctx, mnt)
-	if err != nil && !o.Force {
+	switch {
+	case err != nil && !o.Force:
 		return err
+	case errors.Is(err, errHangs):
+		return killDaemon(ctx, mnt, errOut)
 	}
 	var daemon *process
 	if st.PID > 0 {
@@ -142,6 +147,9 @@ func forceUmount(ctx context.Context, mnt string, st hubfs.Status, daemon *proce
 	asking, cancel := context.WithTimeout(ctx, controlWait)
 	_, err := requestSync(asking, mnt, hubfs.SyncRequest{Unmount: true, Force: true}, newProgress(io.Discard))
 	cancel()
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return killDaemon(ctx, mnt, errOut)
+	}
 	if err != nil {
 		fmt.Fprintf(errOut, "hubfs: the daemon does not listen (%v); it may still commit what is staged\n", err)
 	}
@@ -155,28 +163,29 @@ func forceUmount(ctx context.Context, mnt string, st hubfs.Status, daemon *proce
 		return fmt.Errorf("unmount %s: %w", mnt, err)
 	}
 	sayStaged(errOut, st, nil)
-	if lazy {
+	if lazy || daemon == nil {
 		return nil
 	}
-	return waitGone(ctx, daemon)
+	waiting, cancel := context.WithTimeout(ctx, endWait)
+	defer cancel()
+	if waitGone(waiting, daemon) == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return daemon.kill(ctx, mnt)
 }
 
-// killDaemon ends a daemon that does not answer. That is safe at any moment:
-// what is staged is found by the next mount.
+// killDaemon ends a daemon that does not answer.
 func killDaemon(ctx context.Context, mnt string, errOut io.Writer) error {
-	d, pid := findDaemon(mnt)
+	d := findDaemon(mnt)
 	if d == nil {
 		fmt.Fprintf(errOut, "hubfs: cannot find the daemon of %s; if it goes on, it commits what is staged\n", mnt)
-		return unmount(ctx, mnt, true)
+		return cleanUp(ctx, mnt)
 	}
 	defer d.Close()
-	if err := unix.PidfdSendSignal(d.fd, unix.SIGKILL, nil, 0); err != nil {
-		return fmt.Errorf("end process %d: %w", pid, err)
+	if err := d.kill(ctx, mnt); err != nil {
+		return fmt.Errorf("end process %d: %w", d.pid, err)
 	}
-	if err := d.wait(ctx); err != nil {
-		return err
-	}
-	fmt.Fprintf(errOut, "hubfs: ended the daemon (process %d), which did not answer; what is staged is kept for the next mount\n", pid)
+	fmt.Fprintf(errOut, "hubfs: ended the daemon (process %d), which did not answer; what is staged is kept for the next mount\n", d.pid)
 	return cleanUp(ctx, mnt)
 }
 

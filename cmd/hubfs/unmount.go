@@ -60,17 +60,16 @@ func fusermount() (string, error) {
 	return "", errors.New("a normal user needs fusermount3 to mount: install the package fuse3, or run hubfs as root")
 }
 
-// cleanUp takes a dead mount off its mount point; there may be several on top
-// of each other.
+// cleanUp takes a mount that is known to be dead off its mount point; there may
+// be several on top of each other.
 func cleanUp(ctx context.Context, mnt string) error {
-	for range 10 {
-		info, err := covering(mnt)
-		if err != nil {
-			return err
-		}
-		if info.FSType != fsType || info.Mountpoint != mnt || !isDead(probe(ctx, mnt)) {
+	for i := range 10 {
+		if !isMounted(mnt) || i > 0 && !isDead(health(ctx, mnt)) {
 			return nil
 		}
+		// Something may still keep the connection open. Only its owner can, and
+		// the mount goes away all the same.
+		abortMount(mnt)
 		if err := unmount(ctx, mnt, true); err != nil {
 			return fmt.Errorf("clean up the dead mount on %s: %w", mnt, err)
 		}
