@@ -38,8 +38,11 @@ type SyncEvent struct {
 	Repo          string       `json:"repo,omitempty"`
 	Code          string       `json:"code,omitempty"` // of an error: "conflict", "busy", "held", "failed" or "usage"
 	Error         string       `json:"error,omitempty"`
-	Paths         []string     `json:"paths,omitempty"` // of a conflict
-	Event         commit.Event `json:"event,omitzero"`  // of "progress"
+	Place         string       `json:"place,omitempty"`  // of an error: where the repo is in the mount; "" where one is mounted
+	Subdir        string       `json:"subdir,omitempty"` // of an error: the folder of the repo that is mounted
+	Paths         []string     `json:"paths,omitempty"`  // of a conflict, in the repo
+	Head          string       `json:"head,omitempty"`   // of a conflict: the commit that the branch is at
+	Event         commit.Event `json:"event,omitzero"`   // of "progress"
 	commit.Result              // of "result"; flat in the JSON
 }
 
@@ -111,7 +114,9 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", repo, err))
-			failed = append(failed, syncError(repo, err))
+			e := syncError(repo, err)
+			e.Place, e.Subdir = m.placeIn(w.Repo()), m.opts.Subdir
+			failed = append(failed, e)
 			continue
 		case len(res.Busy) > 0:
 			errs = append(errs, fmt.Errorf("%s: %w: %s", repo, errBusy, strings.Join(res.Busy, ", ")))
@@ -147,13 +152,26 @@ func syncError(repo string, err error) SyncEvent {
 	var conflict *commit.ConflictError
 	switch {
 	case errors.As(err, &conflict):
-		e.Code, e.Paths = "conflict", conflict.Paths
+		e.Code, e.Paths, e.Head = "conflict", conflict.Paths, conflict.Head
 	case errors.Is(err, remote.ErrConflict):
 		e.Code = "conflict"
 	case errors.Is(err, commit.ErrHeld):
 		e.Code = "held"
 	}
 	return e
+}
+
+// placeIn is where a repo is in the mount; "" in a mount of one repo.
+func (m *mount) placeIn(repo remote.Repo) string {
+	if m.opts.Repo != nil {
+		return ""
+	}
+	ns, name := placeOf(repo)
+	place := joinPath(ns, name)
+	if repo.Type != remote.Model {
+		place = repo.Type.Plural() + "/" + place
+	}
+	return place
 }
 
 // toSync are the worktrees that a request means. Of those that it does not

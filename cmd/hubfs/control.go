@@ -160,7 +160,7 @@ func requestSync(ctx context.Context, mnt string, req hubfs.SyncRequest, show *p
 			results = append(results, repoResult{e.Repo, e.Result})
 		case "error":
 			ended = true
-			errs = append(errs, syncError(e))
+			errs = append(errs, syncError(mnt, e))
 		case "done":
 			ended = true
 		}

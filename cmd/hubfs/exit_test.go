@@ -10,7 +10,9 @@ import (
 )
 
 func TestExitCodes(t *testing.T) {
-	event := func(code string) error { return syncError(hubfs.SyncEvent{Repo: "me/a", Code: code, Error: "why"}) }
+	event := func(code string) error {
+		return syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Code: code, Error: "why"})
+	}
 	for _, c := range []struct {
 		err  error
 		code int
@@ -20,7 +22,7 @@ func TestExitCodes(t *testing.T) {
 		{context.Canceled, exitFailed},
 		{usage("x"), exitUsage},
 		{event("failed"), exitCommit},
-		{syncError(hubfs.SyncEvent{Code: "failed", Error: "no such repo"}), exitFailed},
+		{syncError("/mnt", hubfs.SyncEvent{Code: "failed", Error: "no such repo"}), exitFailed},
 		{event("held"), exitCommit},
 		{event("conflict"), exitConflict},
 		{event("busy"), exitBusy},
@@ -29,7 +31,7 @@ func TestExitCodes(t *testing.T) {
 		{errors.Join(event("failed"), event("conflict")), exitConflict},
 		{errors.Join(event("busy"), event("failed")), exitBusy},
 	} {
-		for _, err := range []error{c.err, explain(c.err, "/mnt", "again")} {
+		for _, err := range []error{c.err, explain(c.err, "again")} {
 			if got := exitCode(err); got != c.code {
 				t.Errorf("%v: exit %d, want %d", err, got, c.code)
 			}
@@ -45,10 +47,10 @@ func TestMessages(t *testing.T) {
 	for want, err := range map[string]error{
 		"":                 errQuiet,
 		"interrupted":      fmt.Errorf("x: %w", context.Canceled),
-		"me/a: why":        syncError(hubfs.SyncEvent{Repo: "me/a", Error: "why"}),
-		"commit me/a: why": syncError(hubfs.SyncEvent{Repo: "me/a", Error: "commit me/a: why"}),
-		"x\nClose them and try again: hubfs sync /mnt": explain(coded(errBusy, "x"), "/mnt", "hubfs sync /mnt"),
-		"x\nIf that is meant: hubfs sync '/a b'":       explain(coded(errHeld, "x"), "/a b", "again"),
+		"me/a: why":        syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Error: "why"}),
+		"commit me/a: why": syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Error: "commit me/a: why"}),
+		"x\nClose them and try again: hubfs sync /mnt":          explain(coded(errBusy, "x"), "hubfs sync /mnt"),
+		"me/a: x\nIf that is meant: hubfs sync '/a b/me/a@dev'": explain(syncError("/a b", hubfs.SyncEvent{Repo: "me/a", Place: "me/a@dev", Code: "held", Error: "x"}), "again"),
 	} {
 		if got := message(err); got != want {
 			t.Errorf("%q, want %q", got, want)

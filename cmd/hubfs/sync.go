@@ -92,7 +92,7 @@ func syncPath(ctx context.Context, o syncOptions, out, errOut io.Writer) error {
 	if err == nil {
 		err = busyFiles(results)
 	}
-	return explain(err, o.Path, retry)
+	return explain(err, retry)
 }
 
 // printResults prints a line for each repo: what it has become, and where.

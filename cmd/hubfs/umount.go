@@ -102,7 +102,7 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		err = busyFiles(results)
 	}
 	if err != nil {
-		err = explain(err, mnt, "hubfs umount "+quote(mnt))
+		err = explain(err, "hubfs umount "+quote(mnt))
 		if code := exitCode(err); code == exitCommit || code == exitConflict || code == exitBusy {
 			err = fmt.Errorf("%w\nTo unmount all the same and keep it staged: hubfs umount --force %s", err, quote(mnt))
 		}
