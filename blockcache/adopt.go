@@ -85,11 +85,14 @@ func (c *Cache) adoptByRename(key digest, path string, f *os.File) error {
 		return err
 	}
 	to := key.whole()
-	root := c.dir.at()
-	if err := root.MkdirAll(to[:len("blobs/ab")], 0o700); err != nil {
+	var dir *os.File
+	err := c.dir.mended(func() (err error) {
+		root := c.dir.at()
+		if err = root.MkdirAll(to[:len("blobs/ab")], 0o700); err == nil {
+			dir, err = root.Open(to[:len("blobs/ab")])
+		}
 		return err
-	}
-	dir, err := root.Open(to[:len("blobs/ab")])
+	})
 	if err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func (c *Cache) adoptByCopy(key digest, f *os.File, n int64) (whole *os.File, er
 
 // copyIn makes a whole blob of a copy of f.
 func (d *directory) copyIn(key digest, f *os.File) (whole *os.File, err error) {
-	tmp, name, err := d.createTemp(key)
+	tmp, name, err := d.newTemp(key)
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,9 +24,13 @@ const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n" +
 type directory struct {
 	path string
 
+	restoring singleflight.Group
+	fresh     atomic.Bool // another one was taken, what is in it is not known
+
 	mu   sync.RWMutex
 	root *os.Root // replaced when the directory was deleted and made again
 	self *os.File // the same directory, for openat2
+	over bool     // closed
 }
 
 func openDirectory(path string) (*directory, error) {
@@ -35,8 +41,43 @@ func openDirectory(path string) (*directory, error) {
 	return d, nil
 }
 
-// restore makes the directory and all it must have, where that is missing.
+// restore makes the directory and all it must have, where that is missing. It
+// goes over to another one that was put in its place.
 func (d *directory) restore() error {
+	_, err, _ := d.restoring.Do("", func() (any, error) { return nil, d.remake() })
+	return err
+}
+
+// mended does do, and once more if the directory turns out to be gone and can
+// be made again.
+func (d *directory) mended(do func() error) error {
+	err := do()
+	if !gone(err) {
+		return err
+	}
+	if err := d.restore(); err != nil {
+		return err
+	}
+	return do()
+}
+
+// gone reports whether err may come of a directory that was deleted. ErrClosed
+// does when another goroutine has just made it again.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESTALE) || errors.Is(err, fs.ErrClosed)
+}
+
+// moved reports whether the path is not the directory that is used.
+func (d *directory) moved() bool {
+	now, err := os.Stat(d.path)
+	if err != nil {
+		return gone(err)
+	}
+	old, err := d.stat()
+	return err != nil || !os.SameFile(old, now)
+}
+
+func (d *directory) remake() error {
 	if err := os.MkdirAll(d.path, 0o700); err != nil {
 		return err
 	}
@@ -96,10 +137,17 @@ func (d *directory) reopen() error {
 		return err
 	}
 	d.mu.Lock()
-	root, d.root = d.root, root
-	self, d.self = d.self, self
+	over := d.over
+	if !over {
+		root, d.root = d.root, root
+		self, d.self = d.self, self
+	}
 	d.mu.Unlock()
+	if over {
+		return errors.Join(ErrClosed, root.Close(), self.Close())
+	}
 	if root != nil { // operations still under way on it keep it alive
+		d.fresh.Store(true)
 		root.Close()
 		self.Close()
 	}
@@ -125,6 +173,7 @@ func (d *directory) stat() (fs.FileInfo, error) {
 func (d *directory) close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.over = true
 	return errors.Join(d.self.Close(), d.root.Close())
 }
 
@@ -198,6 +247,16 @@ func (d *directory) createTemp(key digest) (*os.File, string, error) {
 		}
 		f.Close() // swept as a leftover before it was locked
 	}
+}
+
+// newTemp is createTemp in the directory that is at the path, made again if it
+// is gone.
+func (d *directory) newTemp(key digest) (f *os.File, name string, err error) {
+	err = d.mended(func() (err error) {
+		f, name, err = d.createTemp(key)
+		return err
+	})
+	return f, name, err
 }
 
 // names reports whether name is f still.

@@ -29,8 +29,9 @@
 //     behind the blocks that come, the block that comes last is held back until it
 //     was found right, and if it is wrong all of the blob is dropped. Only while
 //     the disk takes nothing do larger ones go by unchecked.
-//   - The cache is a help, never a condition: with a full, read-only or deleted
-//     directory reads go on through a small window in memory.
+//   - The cache is a help, never a condition: with a full or read-only directory
+//     reads go on through a small window in memory. One that was deleted, or
+//     replaced by another, is made again with the next bytes that come.
 //
 // # Processes
 //

@@ -190,7 +190,10 @@ func (b *blob) partialFile() (*partial, error) {
 		}
 		d, err := openPartial(b.c.dir, b.key, b.size)
 		if err != nil {
-			d, err = createPartial(b.c.dir, b.key, b.size)
+			err = b.c.dir.mended(func() (err error) {
+				d, err = createPartial(b.c.dir, b.key, b.size)
+				return err
+			})
 		}
 		if err != nil {
 			return nil, err

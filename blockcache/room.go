@@ -2,7 +2,6 @@ package blockcache
 
 import (
 	"errors"
-	"io/fs"
 	"sync"
 	"syscall"
 	"time"
@@ -33,11 +32,11 @@ type room struct {
 	reserved int64     // bytes on their way there; some of these are counted twice
 	full     time.Time // until when nothing more can be evicted, probably
 
-	until  time.Time // when the disk is tried again
-	pause  time.Duration
-	err    error // why it is not tried before
-	broken bool  // the directory itself may be gone
-	pinch  bool  // the disk was full though we thought it was not
+	until time.Time // when the disk is tried again
+	pause time.Duration
+	err   error     // why it is not tried before
+	look  time.Time // when to look whether the directory is in its place
+	pinch bool      // the disk was full though we thought it was not
 }
 
 func (r *room) init(o Options) {
@@ -82,16 +81,7 @@ func (c *Cache) reserve(n int64) bool {
 	if r.check() != nil {
 		return false
 	}
-	r.mu.Lock()
-	broken := r.broken
-	r.broken = false
-	r.mu.Unlock()
-	if broken {
-		if err := c.dir.restore(); err != nil {
-			c.diskFailed("open", err)
-			return false
-		}
-	}
+	c.lookAfter()
 	for range 2 { // the first eviction may have been for somebody else
 		lack := c.lacks(n)
 		if lack <= 0 {
@@ -112,6 +102,32 @@ func (c *Cache) reserve(n int64) bool {
 	r.full = timeNow().Add(fullWait)
 	r.mu.Unlock()
 	return false
+}
+
+// lookAfter sees to it, now and then, that the directory is the one at its
+// path. One that was moved away takes what is written without an error, but
+// nobody would find it there.
+func (c *Cache) lookAfter() {
+	r := &c.room
+	r.mu.Lock()
+	now := timeNow()
+	due := !now.Before(r.look)
+	if due {
+		r.look = now.Add(minPause)
+	}
+	r.mu.Unlock()
+	if due && c.dir.moved() {
+		c.dir.restore() // where that fails, the write that follows says why
+	}
+	if !c.dir.fresh.Swap(false) {
+		return
+	}
+	before, used := r.inUse(), int64(0)
+	for _, it := range c.scan() {
+		used += it.bytes
+	}
+	r.count(used, before)
+	r.unpinned()
 }
 
 // done ends a reservation; used says that the bytes are on disk.
@@ -215,7 +231,6 @@ func (c *Cache) diskFailed(op string, err error) {
 		r.until = now.Add(r.pause)
 	}
 	r.err = err
-	r.broken = r.broken || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESTALE)
 	r.pinch = r.pinch || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 	r.mu.Unlock()
 	if first {

@@ -120,7 +120,7 @@ func (c *Cache) writeSmall(b *blob, data []byte) error {
 
 // write makes the whole blob of data and opens it.
 func (d *directory) write(key digest, data []byte) (whole *os.File, err error) {
-	f, name, err := d.createTemp(key)
+	f, name, err := d.newTemp(key)
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +153,10 @@ func (c *Cache) openEmpty(key digest) (*os.File, error) {
 	if f := c.whole(key, 0); f != nil {
 		return f, nil
 	}
+	if err := c.room.check(); err != nil {
+		return nil, err
+	}
+	c.lookAfter()
 	f, err := c.dir.write(key, nil)
 	if err != nil {
 		c.diskFailed("write", err)
