@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 	"github.com/hubfs/hubfs/commit"
@@ -40,8 +42,12 @@ func printStatus(out io.Writer, m mountStatus) {
 	}
 }
 
-// mostStaged is how many paths are named; --json has them all.
-const mostStaged = 20
+// How many paths are named at most: of what will be committed, and of what is
+// left out for one reason. --json has them all.
+const (
+	mostStaged = 20
+	mostLeft   = 5
+)
 
 func printWorktree(out io.Writer, w commit.Status) {
 	head := "at " + short(w.Base)
@@ -57,22 +63,39 @@ func printWorktree(out io.Writer, w commit.Status) {
 			head += " (" + w.Reason + ")"
 		}
 	}
-	if len(w.Staged) == 0 {
+	var staged []commit.StagedPath
+	left := map[string][]string{} // by reason
+	var bytes int64
+	for _, s := range w.Staged {
+		if s.Reason != "" {
+			left[s.Reason] = append(left[s.Reason], s.Path)
+			continue
+		}
+		staged = append(staged, s)
+		bytes += s.Size
+	}
+	if len(staged) == 0 {
 		head += ", nothing staged"
 	} else {
-		var bytes int64
-		for _, s := range w.Staged {
-			bytes += s.Size
-		}
-		head += fmt.Sprintf(", %s staged, %s", plural(len(w.Staged), "change", "changes"), humanize.Bytes(uint64(max(bytes, 0))))
+		head += fmt.Sprintf(", %s staged, %s", plural(len(staged), "change", "changes"), humanize.Bytes(uint64(max(bytes, 0))))
+	}
+	if n := len(w.Staged) - len(staged); n > 0 {
+		head += fmt.Sprintf(", %d left out", n)
 	}
 	fmt.Fprintf(out, "  %s: %s\n", repoBranch(w), head)
-	for i, s := range w.Staged {
+	for i, s := range staged {
 		if i == mostStaged {
-			fmt.Fprintf(out, "    and %s\n", plural(len(w.Staged)-i, "more", "more"))
+			fmt.Fprintf(out, "    and %s\n", plural(len(staged)-i, "more", "more"))
 			break
 		}
 		fmt.Fprintf(out, "    %s\n", stagedLine(s))
+	}
+	for _, reason := range slices.Sorted(maps.Keys(left)) {
+		paths, more := left[reason], ""
+		if n := len(paths) - mostLeft; n > 0 {
+			paths, more = paths[:mostLeft], fmt.Sprintf(" and %d more", n)
+		}
+		fmt.Fprintf(out, "    left out, %s: %s%s\n", shown(reason), allShown(paths), more)
 	}
 	list := func(what string, paths []string) {
 		if len(paths) > 0 {
@@ -96,9 +119,6 @@ func stagedLine(s commit.StagedPath) string {
 		line += " from " + shown(s.From)
 	case s.Op == "add" || s.Op == "change":
 		line += " (" + humanize.Bytes(uint64(max(s.Size, 0))) + ")"
-	}
-	if s.Reason != "" {
-		line += ", left out: " + s.Reason
 	}
 	return line
 }
