@@ -46,10 +46,24 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 }
 
 func unknownCommand(c *cli.Context) error {
+	if c.Args().First() == "help" {
+		return help(c, c.Args().Get(1))
+	}
 	if c.Args().Present() {
 		return usage("no such command: " + c.Args().First() + " (see hubfs --help)")
 	}
 	return cli.ShowAppHelp(c)
+}
+
+// help is "hubfs help" and "hubfs help mount", as people try it first.
+func help(c *cli.Context, name string) error {
+	if name == "" {
+		return cli.ShowAppHelp(c)
+	}
+	if c.App.Command(name) == nil {
+		return usage("no such command: " + name + " (see hubfs --help)")
+	}
+	return cli.ShowCommandHelp(c, name)
 }
 
 // run makes a command's action of a function that wants nothing of the library

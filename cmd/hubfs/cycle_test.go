@@ -211,4 +211,12 @@ func TestInfo(t *testing.T) {
 		t.Errorf("info of a missing repo: %d\n%s%s", r.code, r.out, r.err)
 	}
 	w.fails(1, "is not in a hubfs mount", "info", "/tmp")
+	if r := w.must("info", "acme/model/config.json"); !contains(r.out, "config.json", "file", "git:", "2 bytes", w.hub.Repo("acme/model").Head("main")) {
+		t.Errorf("info of a path of a repo:\n%s", r.out)
+	}
+	if r := w.must("info", "--json", "acme/model/sub"); !contains(r.out, `"kind": "dir"`, `"path": "sub"`) {
+		t.Errorf("info of a folder of a repo:\n%s", r.out)
+	}
+	w.fails(1, "acme/model has no none.txt", "info", "acme/model/none.txt")
+	w.fails(1, "acme/none", "info", "acme/none/a.txt")
 }

@@ -17,11 +17,11 @@ func infoCmd() *cli.Command {
 	return &cli.Command{
 		Name:      "info",
 		Usage:     "tell about a path in a mount, or about a repo",
-		ArgsUsage: "PATH|REPO",
+		ArgsUsage: "PATH|REPO[/PATH]",
 		Description: `Of a path in a mount: its repo and commit, the id of its content, how much of it is
 cached, whether it is staged, how it is read; of one that cannot be shown, what the
-Hub said. Anything else is a repo id (org/name, datasets/org/name@rev) and is
-looked up on the Hub, without a mount.
+Hub said. Anything else is a repo id (org/name, datasets/org/name@rev), or a path
+in that repo (org/name/path), and is looked up on the Hub, without a mount.
 
 ` + exitHelp,
 		Flags: append(hubFlags(),

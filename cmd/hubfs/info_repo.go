@@ -36,9 +36,12 @@ func repoInfo(ctx context.Context, o infoOptions, out io.Writer) error {
 		return usage(err.Error())
 	}
 	defer client.Close()
-	repo, _, err := client.ParseRepo(o.Name)
+	repo, sub, err := client.ParseRepo(o.Name)
 	if err != nil {
 		return usage(err.Error())
+	}
+	if sub != "" {
+		return hubPathInfo(ctx, client, repo, sub, from, o, out)
 	}
 	rep := repoReport{Repo: repo.Path(), Type: string(repo.Type), Revision: repo.Branch()}
 	got, err := client.Info(ctx, repo)
