@@ -188,6 +188,11 @@ func TestNoCommit(t *testing.T) {
 
 func TestInfo(t *testing.T) {
 	w := mounted(t)
+	w.hub.Repo("acme/old").Put("f", "f")
+	w.hub.Repo("acme/old").Rename("acme/renamed")
+	if r := w.must("info", w.path("acme/old/f")); !contains(r.out, "acme/renamed", "1 bytes") {
+		t.Errorf("info of a repo's old name:\n%s", r.out)
+	}
 	w.hub.Repo("acme/closed").SetGated(true)
 	w.write("me/new/a.txt", "hello")
 	r := w.must("info", w.path("acme/model/config.json"))

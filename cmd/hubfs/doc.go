@@ -24,6 +24,11 @@
 // The other commands talk to a mount through the files of MNT/.hubfs (control.go).
 // There is no socket: who may use the mount's files may use these.
 //
+// A mount whose daemon was killed may hang for ever, and so may whoever touches
+// it, even against SIGKILL. So no command does before health (health.go) has
+// looked for the daemon; names of paths are resolved as far as the mount only;
+// and a connection that nobody serves is aborted.
+//
 // # Files
 //
 //	<cache>              blobs, safe to delete at any time
