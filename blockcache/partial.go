@@ -26,7 +26,7 @@ type partial struct {
 	sealed  bool  // the hash was right, it is about to be whole; guarded by blob.mu
 
 	held     atomic.Int64  // a block that came, but is not given out before the check; or -1
-	verified atomic.Bool   // the hash was right, but the file cannot be moved
+	verified atomic.Bool   // the hash was right, all blocks are given out
 	hashing  chan struct{} // held by the one that hashes on
 	h        hash.Hash     // of the blocks before hashed
 	hashed   atomic.Int64

@@ -13,11 +13,12 @@ var timeNow = time.Now
 
 // A check is the work that makes a blob whole, after all of its bytes have come.
 type check struct {
-	done chan struct{}
-	err  error
+	right chan struct{} // closed when the hash was right, before the file is synced and moved
+	done  chan struct{}
+	err   error
 }
 
-func newCheck() *check { return &check{done: make(chan struct{})} }
+func newCheck() *check { return &check{right: make(chan struct{}), done: make(chan struct{})} }
 
 // wait returns the check's own error, or that of ctx.
 func (k *check) wait(ctx context.Context) error {
@@ -37,7 +38,7 @@ func (b *blob) startCheck() {
 	}
 	k := newCheck()
 	if b.c.sched.spawn(func() {
-		b.settleCheck(k, b.verify(d))
+		b.settleCheck(k, b.verify(d, k))
 		b.c.settle(b)
 	}) {
 		b.check = k
@@ -58,7 +59,7 @@ func (b *blob) settleCheck(k *check, err error) {
 // verify computes the rest of d's hash, and makes it the whole blob or drops
 // it. It returns nil also when damaged blocks were found on disk: they are
 // missing now.
-func (b *blob) verify(d *partial) error {
+func (b *blob) verify(d *partial, k *check) error {
 	c := b.c
 	select {
 	case d.hashing <- struct{}{}:
@@ -86,7 +87,7 @@ func (b *blob) verify(d *partial) error {
 		return fmt.Errorf("blob %s: %w", b.key, ErrCorrupt)
 	}
 	c.bad.good(b.id())
-	return b.publish(d)
+	return b.publish(d, k)
 }
 
 // hashOn hashes as far as blocks have come. The caller has d.hashing.
@@ -161,9 +162,10 @@ func (b *blob) follow(d *partial) {
 	})
 }
 
-// publish moves the verified file into blobs. If that fails the blocks go on
-// to be served from where they are.
-func (b *blob) publish(d *partial) error {
+// publish gives all blocks out, and moves the verified file into blobs. Nobody
+// waits for that, since it waits for the disk; if it fails the blocks go on to
+// be served from where they are.
+func (b *blob) publish(d *partial, k *check) error {
 	c := b.c
 	b.mu.Lock()
 	if b.disk.Load() != d || d.missing > 0 || d.rehash || b.writing() {
@@ -171,7 +173,9 @@ func (b *blob) publish(d *partial) error {
 		return nil // a block was found unreadable since
 	}
 	d.sealed = true
+	d.release()
 	b.mu.Unlock()
+	close(k.right)
 
 	f, err := d.publish()
 	if errors.Is(err, fs.ErrNotExist) { // the directory was deleted under us
@@ -183,7 +187,6 @@ func (b *blob) publish(d *partial) error {
 		c.diskFailed("publish", err)
 		b.mu.Lock()
 		d.sealed, d.failed = false, true
-		d.release()
 		b.mu.Unlock()
 		return err
 	}

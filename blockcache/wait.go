@@ -36,12 +36,14 @@ func (b *blob) await(ctx context.Context, h *Blob, p []byte, off int64, waited *
 		b.mu.Unlock()
 		return 0, err
 	}
-	if d := b.disk.Load(); d != nil && d.missing == 0 && !d.verified.Load() &&
-		(d.sealed || b.gated() || d.held.Load() == i) {
+	if d := b.disk.Load(); d != nil && d.missing == 0 &&
+		(d.sealed || !d.verified.Load() && (b.gated() || d.held.Load() == i)) {
 		w, k := b.untilChecked(d)
+		// What is given out, but cannot be read, can be when the file was moved.
+		moved := d.sealed
 		b.mu.Unlock()
 		*waited = true
-		return 0, waitEither(ctx, w, k)
+		return 0, waitEither(ctx, w, k, moved)
 	}
 	if data := b.c.memory.get(b, i); data != nil {
 		b.mu.Unlock()
@@ -112,20 +114,25 @@ func (b *blob) untilChecked(d *partial) (*waiter, *check) {
 	return nil, b.check
 }
 
-// waitEither waits for one of the two, or for ctx. What it was that ended the
-// wait the caller sees when he looks again.
-func waitEither(ctx context.Context, w *waiter, k *check) error {
-	var err error
+// waitEither waits for one of the two, or for ctx; for the check to have found
+// the hash right, or with moved to its end. What it was that ended the wait the
+// caller sees when he looks again.
+func waitEither(ctx context.Context, w *waiter, k *check, moved bool) error {
 	switch {
 	case w != nil:
 		w.wait(ctx)
 	case k != nil:
-		k.wait(ctx)
+		right := k.right
+		if moved {
+			right = nil
+		}
+		select {
+		case <-right:
+		case <-k.done:
+		case <-ctx.Done():
+		}
 	}
-	if err = ctx.Err(); err != nil {
-		return err
-	}
-	return nil
+	return ctx.Err()
 }
 
 // retry asks h's own source for the block at off, unless somebody does.
