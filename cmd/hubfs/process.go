@@ -56,7 +56,7 @@ func openDaemon(pid int, mnt string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	args, err := arguments(pid)
 	if err == nil && !bytes.HasSuffix(args, []byte("\x00"+mnt+"\x00")) {
 		err = fmt.Errorf("process %d is not the daemon of %s", pid, mnt)
 	}
@@ -110,17 +110,33 @@ func findDaemon(mnt string) *process {
 	return found
 }
 
-// findDaemons are all daemons that have served mnt and are there. One whose
-// main thread has ended does not show what it was.
+// arguments are those that a process was started with, each ended by a zero. If
+// its main thread has ended, another one may still tell.
+func arguments(pid int) ([]byte, error) {
+	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || len(args) > 0 {
+		return args, err
+	}
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/cmdline", pid))
+	for _, t := range threads {
+		if args, err := os.ReadFile(t); err == nil && len(args) > 0 {
+			return args, nil
+		}
+	}
+	return nil, nil
+}
+
+// findDaemons are all daemons of mnt that are there, also if they have been
+// killed and cannot end.
 func findDaemons(mnt string) (found []*process) {
-	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	procs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, p := range procs {
-		args, err := os.ReadFile(p)
-		if err != nil || !bytes.Contains(args, []byte("\x00serve\x00--options-fd\x00")) {
+		pid, err := strconv.Atoi(filepath.Base(p))
+		if err != nil {
 			continue
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(p)))
-		if err != nil {
+		args, err := arguments(pid)
+		if err != nil || !bytes.Contains(args, []byte("\x00serve\x00--options-fd\x00")) {
 			continue
 		}
 		if d, err := openDaemon(pid, mnt); err == nil {

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
+	if mnt := os.Getenv(asStuck); mnt != "" {
+		serveStuck(mnt)
+	}
 	os.Exit(m.Run())
 }
 
