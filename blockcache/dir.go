@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -309,14 +310,27 @@ func (d *directory) install(from string, f *os.File, key digest) error {
 		return err
 	}
 	// Nobody but us uses a file that we have locked. Should somebody have put
-	// another one under its name by hand, that must not stay. None at all may be
-	// there: others may have evicted it already.
+	// another one under its name by hand, that must not stay. Another process may
+	// have put the same blob there since, and none at all may be there: others
+	// may have evicted it already.
 	a, err := root.Lstat(to)
 	if err != nil {
 		return nil
 	}
-	if b, err := f.Stat(); err != nil || !os.SameFile(a, b) {
+	if b, err := f.Stat(); (err != nil || !os.SameFile(a, b)) && !d.holds(to, key) {
 		d.remove(to)
 	}
 	return nil
+}
+
+// holds reports whether the file called name has the content of key.
+func (d *directory) holds(name string, key digest) bool {
+	f, fi, err := d.open(name, os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	h := key.hasher(fi.Size())
+	_, err = io.Copy(h, f)
+	return err == nil && key.is(h)
 }

@@ -125,3 +125,30 @@ func TestDirectoryCannotBeMadeAgain(t *testing.T) {
 		c.Close()
 	})
 }
+
+// Of two processes that end with a blob at the same time neither takes it from
+// the other; something else put under its name by hand goes.
+func TestInstallBesideAnother(t *testing.T) {
+	data := content(1, 1000)
+	key, _ := parseKey(sha(data))
+	for name, other := range map[string][]byte{"the same": data, "another": content(2, 1000)} {
+		c := open(t, t.TempDir(), Options{})
+		f, err := os.Create(filepath.Join(c.Dir(), "mine"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := os.WriteFile(filepath.Join(c.Dir(), "theirs"), other, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.dir.install("theirs", f, key); err != nil {
+			t.Fatal(err)
+		}
+		if there := c.dir.holds(key.whole(), key); there != (name == "the same") {
+			t.Errorf("%s: it is there: %t", name, there)
+		}
+		if _, err := os.Stat(filepath.Join(c.Dir(), key.whole())); (err == nil) != (name == "the same") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
