@@ -30,7 +30,7 @@ func (w *Worktree) whose(ctx context.Context, automatic bool) (string, error) {
 	case user == "", user == owner:
 		return "", nil
 	case automatic:
-		return "", fmt.Errorf("it was staged by %s and would be committed by %s, which `hubfs sync PATH` does if that is meant: %w", owner, user, ErrHeld)
+		return "", fmt.Errorf("it was staged by %s and would be committed by %s: %w", owner, user, ErrHeld)
 	}
 	return user, nil
 }

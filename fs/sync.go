@@ -178,7 +178,7 @@ func (m *mount) placeIn(repo remote.Repo) string {
 // name, only what has something staged.
 func (m *mount) toSync(ctx context.Context, req SyncRequest) ([]*commit.Worktree, error) {
 	if req.Repo != "" {
-		repo, _, err := remote.ParseRepo(req.Repo)
+		repo, _, err := m.client.ParseRepo(req.Repo)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", syscall.EINVAL, err)
 		}

@@ -35,7 +35,8 @@ func hubfsMounts() ([]string, error) {
 	return out, nil
 }
 
-// covering is the innermost mount that path lies in.
+// covering is the innermost mount that path lies in. In a chroot whose root is
+// no mount point the table may have none: then it is the zero Info, of no type.
 func covering(path string) (*mountinfo.Info, error) {
 	infos, err := mountinfo.GetMounts(mountinfo.ParentsFilter(path))
 	if err != nil {
@@ -49,7 +50,7 @@ func covering(path string) (*mountinfo.Info, error) {
 		}
 	}
 	if best == nil {
-		return nil, fmt.Errorf("no mount covers %s", path)
+		return &mountinfo.Info{}, nil
 	}
 	return best, nil
 }

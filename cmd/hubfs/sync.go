@@ -99,6 +99,8 @@ func syncPath(ctx context.Context, o syncOptions, out, errOut io.Writer) error {
 func printResults(out io.Writer, results []repoResult) {
 	for _, r := range results {
 		switch {
+		case r.Left != "":
+			fmt.Fprintf(out, "%s: left staged: %s\n", r.Repo, r.Left)
 		case r.Unchanged && r.Commit != "":
 			fmt.Fprintf(out, "%s: nothing to commit, at %s\n", r.Repo, r.Commit)
 		case r.Unchanged:

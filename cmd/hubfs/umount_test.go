@@ -50,6 +50,27 @@ func TestUmountWhoseCommitFails(t *testing.T) {
 	}
 }
 
+// What somebody with a token staged is in nobody's way who has none.
+func TestUmountLeavesWhatItMayNotWrite(t *testing.T) {
+	w := mounted(t)
+	w.write("me/new/a.txt", "a")
+	w.must("umount", "--force", w.mnt)
+	w.set("HF_TOKEN=")
+	w.must("mount", w.mnt)
+	if r := w.must("status", w.mnt); !contains(r.out, "me/new") {
+		t.Errorf("status:\n%s", r.out)
+	}
+	if r := w.must("umount", w.mnt); !contains(r.out, "me/new: left staged: ") || w.isMounted() {
+		t.Errorf("%s%s", r.out, r.err)
+	}
+	w.set("HF_TOKEN=" + canary)
+	w.must("mount", w.mnt)
+	w.must("umount", w.mnt)
+	if got := w.titles("me/new"); len(got) != 2 {
+		t.Errorf("commits: %q", got)
+	}
+}
+
 func TestUmountConflict(t *testing.T) {
 	w := mounted(t)
 	w.write("me/new/a.txt", "a")
