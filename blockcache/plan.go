@@ -11,6 +11,8 @@ const (
 	startBlocks = smallBlocks // … at the start of the blob 512 KiB
 	nearBack    = 1 << 20     // how far reads of one stream come out of order, in bytes
 	nearAhead   = 1 << 20
+	bulkRead    = 256 << 10      // a read that the kernel made of its read-ahead, in bytes: it comes with others, in any order, …
+	bulkSpan    = 4 << 20        // … from so far around
 	markEvery   = 4              // blocks between places where a reader tells how far it is
 	maxCursors  = 32             // streams of one blob
 	growth      = 4              // what is ahead of a stream, in units of what it has read
@@ -46,7 +48,9 @@ func (b *blob) plan(h *Blob, off, end int64) {
 	switch c := b.stream(off); {
 	case c == nil:
 		from, to := lo-lo%firstBlocks, min(hi+(-hi&(firstBlocks-1)), b.blocks)
-		if lo < startBlocks {
+		// The kernel's first reads of a stream come side by side: the one that is
+		// seen first may not be that of the start.
+		if lo < startBlocks || len(b.cursors) == 0 && end-off >= bulkRead && off < bulkSpan {
 			from, to = 0, min(max(to, startBlocks), b.blocks)
 		}
 		b.cursors = append(b.cursors, &cursor{pos: end, run: end - off, ahead: to, last: min(to-from, partBlocks), start: from == 0})
@@ -196,7 +200,7 @@ func (b *blob) demand(h *Blob, lo, hi int64) {
 			if b.present(i) {
 				continue
 			}
-			b.request(h, i-i%firstBlocks, min(i-i%firstBlocks+firstBlocks, b.blocks))
+			b.request(h, i-i%firstBlocks, min(max(i-i%firstBlocks+firstBlocks, hi), b.blocks))
 			if p = b.find(i); p == nil {
 				continue
 			}

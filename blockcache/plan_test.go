@@ -75,6 +75,37 @@ func TestReadsOutOfOrder(t *testing.T) {
 }
 
 // Threads that load tensors read in many places at once, each forward.
+// Whichever of the first reads is seen first, the file costs as few requests.
+func TestFirstReadsInAnyOrder(t *testing.T) {
+	const size, read = 90 * mb, 512 << 10
+	data := content(1, size)
+	key := sha(data)
+	for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}, {3, 0, 1, 2}} {
+		s := &source{data: data}
+		c := open(t, t.TempDir(), Options{})
+		b := blobOf(t, c, key, s)
+		buf := make([]byte, read)
+		at := func(off int) {
+			if n, err := b.ReadAt(t.Context(), buf, int64(off)); n != read || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		for _, k := range order {
+			at(k * read)
+		}
+		for off := len(order) * read; off < size; off += read {
+			at(off)
+		}
+		if got, limit := s.requests(), size/(8*mb)+6; got > limit {
+			t.Errorf("%v: %d requests, at most %d are right: %v", order, got, limit, s.spans())
+		} else {
+			t.Log(order, got)
+		}
+		disjoint(t, s)
+		b.Close()
+	}
+}
+
 func TestManyStreams(t *testing.T) {
 	s := &source{data: content(1, 128*mb)}
 	c := open(t, t.TempDir(), Options{})
