@@ -2,10 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/hubfs/hubfs/remote/hubtest"
 )
 
 // mounted is a world with the whole Hub mounted.
@@ -22,6 +26,33 @@ func (w *world) path(parts ...string) string {
 }
 
 // write puts files below the mount; directories are made.
+// Who uses the tool is told to the Hub by the daemon, too.
+func TestOriginReachesTheHub(t *testing.T) {
+	needFuse(t)
+	w := newWorld(t)
+	var mu sync.Mutex
+	var agents []string
+	w.hub.Fault(func(r *http.Request) *hubtest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		agents = append(agents, r.UserAgent())
+		return nil
+	})
+	w.set("HF_HUB_USER_AGENT_ORIGIN=some-lab")
+	w.must("mount", w.mnt)
+	w.read("acme/model/config.json")
+	mu.Lock()
+	defer mu.Unlock()
+	for _, a := range agents {
+		if !strings.Contains(a, "origin/some-lab") {
+			t.Errorf("a request of %q", a)
+		}
+	}
+	if len(agents) < 3 {
+		t.Errorf("requests of %q", agents)
+	}
+}
+
 func (w *world) write(name, content string) {
 	w.t.Helper()
 	if err := os.MkdirAll(filepath.Dir(w.path(name)), 0o755); err != nil {

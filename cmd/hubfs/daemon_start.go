@@ -37,7 +37,7 @@ func (d *daemon) start(ctx context.Context) error {
 
 	client, err := remote.New(remote.Options{
 		Endpoint: l.Endpoint, Token: string(l.Token), Offline: l.Offline,
-		UserAgent: l.UserAgent, Timeouts: l.Timeouts, Logger: d.log,
+		UserAgent: l.UserAgent, Origin: l.Origin, Timeouts: l.Timeouts, Logger: d.log,
 	})
 	if err != nil {
 		return err

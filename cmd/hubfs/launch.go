@@ -22,6 +22,7 @@ type launch struct {
 	TokenFrom string          `json:"token_from,omitempty"` // where it came from, in words
 	Offline   bool            `json:"offline,omitempty"`
 	UserAgent string          `json:"user_agent,omitempty"`
+	Origin    string          `json:"origin,omitempty"`
 	Timeouts  remote.Timeouts `json:"timeouts"`
 
 	Cache     string `json:"cache"`

@@ -144,7 +144,7 @@ func (o mountOptions) launch() (launch, error) {
 	}
 	l := launch{
 		Endpoint: opts.Endpoint, Token: secret(opts.Token), TokenFrom: from,
-		Offline: opts.Offline, UserAgent: opts.UserAgent, Timeouts: opts.Timeouts,
+		Offline: opts.Offline, UserAgent: opts.UserAgent, Origin: opts.Origin, Timeouts: opts.Timeouts,
 		CacheSize: o.CacheSize,
 		ReadOnly:  o.ReadOnly, AllowOther: o.AllowOther, Private: o.Private,
 		Message: o.Message, NoCommit: o.NoCommit, Debug: o.Debug, Foreground: o.Foreground,
