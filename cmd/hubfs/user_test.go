@@ -20,7 +20,7 @@ func (w *world) asUser() {
 	// fusermount3 wants a user with a name.
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
-		w.t.Skip(err)
+		missing(w.t, err)
 	}
 	uid, _ := strconv.Atoi(nobody.Uid)
 	gid, _ := strconv.Atoi(nobody.Gid)
@@ -53,7 +53,7 @@ func (w *world) asUser() {
 func needNamespace(t *testing.T) {
 	t.Helper()
 	if err := exec.Command("unshare", "-m", "true").Run(); err != nil || os.Geteuid() != 0 {
-		t.Skip("no mount namespaces for this user")
+		missing(t, "no mount namespaces for this user")
 	}
 }
 
@@ -108,7 +108,7 @@ func TestNormalUser(t *testing.T) {
 	w := newWorld(t)
 	w.asUser()
 	if _, err := fusermount(); err != nil {
-		t.Skip(err)
+		missing(t, err)
 	}
 	r := w.inNamespace(openDevice, `
 "$0" mount mnt
