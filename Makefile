@@ -8,7 +8,7 @@ TALLY   = bin/tally -python $(PYTHON)
 export HUBFS_BIN := $(CURDIR)/bin/hubfs
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-models bench lint clean
+.PHONY: help build demo test test-models test-deep test-long bench lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,20 @@ test-models: ## the same for torch and sentence-transformers (installs about 6 G
 	@integration/setup models
 	@$(MAKE) --no-print-directory build bin/tally
 	@$(TALLY) -m models -pytest integration/mount
+
+# The tests of many cases have their sizes from HUBFS_PROOF; see integration/proof.
+PROOFS = -run '^TestProof' -count=1
+
+test-deep: ## kills, power cuts, faults and random operations in the sizes that a change must stand
+	@integration/setup test
+	@$(MAKE) --no-print-directory build bin/tally
+	@HUBFS_PROOF=deep $(TALLY) -- $(PROOFS) -timeout 30m ./...
+
+test-long: ## the same in the sizes of a release, then fuzzing; hours
+	@integration/setup test
+	@$(MAKE) --no-print-directory build bin/tally
+	@HUBFS_PROOF=long $(TALLY) -- $(PROOFS) -timeout 12h ./...
+	@integration/fuzz 20s
 
 bench: build ## first figures beside curl, a raw range client and the plain file system; ID=B1,B8 PROFILE=S1
 	go run ./integration/bench $(if $(wildcard $(PYTHON)),-python $(PYTHON)) $(if $(ID),-id $(ID)) $(if $(PROFILE),-profile $(PROFILE)) $(BENCH_FLAGS)

@@ -28,12 +28,13 @@ var layout = map[string][]string{
 	"cmd/hubfs":         {"blockcache", "commit", "fs", "remote", "remote/hubtest"},
 	"integration":       {},
 	"integration/bench": {},
+	"integration/proof": {},
 	"integration/tally": {},
 }
 
 // stdlibOnly are the packages that stand alone. hubtest does, so that it is a
 // second reading of the protocol that catches the client's errors.
-var stdlibOnly = []string{"remote/hubtest", "integration/tally"}
+var stdlibOnly = []string{"remote/hubtest", "integration/tally", "integration/proof"}
 
 const (
 	maxLines     = 500
@@ -117,9 +118,10 @@ func TestLayoutImports(t *testing.T) {
 	}
 }
 
-// Tests go through the wire: any of them may use the in-process Hub.
+// Tests go through the wire: any of them may use the in-process Hub, and have
+// sizes.
 func testMayImport(s source, ours string) bool {
-	return s.test() && (ours == "remote/hubtest" || s.dir == "integration")
+	return s.test() && (ours == "remote/hubtest" || ours == "integration/proof" || s.dir == "integration")
 }
 
 func TestLayoutPackagesAreDescribed(t *testing.T) {

@@ -120,6 +120,7 @@ func step(w io.Writer, total *result, packages map[string]*packageRun, builds ma
 		p.write(e.Test, e.Output)
 	case e.Test != "" && e.Action == "pass":
 		p.passed++
+		p.keepProofs(e.Test)
 		delete(p.output, e.Test)
 	case e.Test != "" && e.Action == "skip":
 		p.skip(name + ": " + p.reason(e.Test))
@@ -144,6 +145,19 @@ func step(w io.Writer, total *result, packages map[string]*packageRun, builds ma
 		}
 		total.add(p.result)
 		delete(packages, e.Package)
+	}
+}
+
+// keepProofs keeps what a test that passed says it counted.
+func (p *packageRun) keepProofs(test string) {
+	b := p.output[test]
+	if b == nil {
+		return
+	}
+	for line := range strings.Lines(b.String()) {
+		if _, said, ok := strings.Cut(line, ": proof: "); ok {
+			p.proofs = append(p.proofs, strings.TrimSpace(said))
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type result struct {
 
 	failures []string // "package test" or "suite: reason"
 	skips    []string // "package test: reason"
+	proofs   []string // what tests of many cases counted
 }
 
 func (r *result) fail(what string) {
@@ -34,6 +35,7 @@ func (r *result) add(o result) {
 	r.skipped += o.skipped
 	r.failures = append(r.failures, o.failures...)
 	r.skips = append(r.skips, o.skips...)
+	r.proofs = append(r.proofs, o.proofs...)
 }
 
 // ok tells whether the run as a whole passed. A run without a test proves nothing.

@@ -5,9 +5,12 @@ import (
 	"io"
 )
 
-// report lists what was skipped and what failed, then the closing line.
+// report lists what was proved, skipped and what failed, then the closing line.
 func report(w io.Writer, r result) {
 	fmt.Fprintln(w)
+	for _, s := range r.proofs {
+		fmt.Fprintln(w, "proof:", s)
+	}
 	for _, s := range r.skips {
 		fmt.Fprintln(w, "skipped:", s)
 	}

@@ -1,0 +1,54 @@
+package proof
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+)
+
+// N chooses a number by the size of this run.
+func N(small, deep, long int) int {
+	switch size := os.Getenv("HUBFS_PROOF"); size {
+	case "":
+		return small
+	case "deep":
+		return deep
+	case "long":
+		return long
+	default:
+		panic(fmt.Sprintf("HUBFS_PROOF is %q, want nothing, deep or long", size))
+	}
+}
+
+// A Logger is what Seed and Say need of a *testing.T.
+type Logger interface {
+	Helper()
+	Name() string
+	Logf(format string, args ...any)
+}
+
+// Seed is that of this run: HUBFS_SEED if it is set, else a fresh one. It is
+// logged, so that the output of a test that fails has it.
+func Seed(t Logger) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if s := os.Getenv("HUBFS_SEED"); s != "" {
+		n, err := strconv.ParseUint(s, 0, 64)
+		if err != nil {
+			panic("HUBFS_SEED: " + err.Error())
+		}
+		seed = n
+	}
+	t.Logf("HUBFS_SEED=%d", seed)
+	return seed
+}
+
+// Rand gives choices that a seed decides.
+func Rand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)) }
+
+// Say tells what a test counted. The summary of a run repeats the line.
+func Say(t Logger, format string, args ...any) {
+	t.Helper()
+	t.Logf("proof: %s: %s", t.Name(), fmt.Sprintf(format, args...))
+}
