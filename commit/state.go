@@ -44,7 +44,11 @@ type identity struct {
 
 // stateName is the directory of a repo's branch below Options.Dir.
 func (s *Store) stateName(repo remote.Repo) string {
-	sum := sha256.Sum256([]byte(s.o.Client.Endpoint() + "\n" + repo.Path() + "\n" + repo.Branch()))
+	return stateNameAt(s.o.Client.Endpoint(), repo)
+}
+
+func stateNameAt(endpoint string, repo remote.Repo) string {
+	sum := sha256.Sum256([]byte(endpoint + "\n" + repo.Path() + "\n" + repo.Branch()))
 	return hex.EncodeToString(sum[:16])
 }
 
