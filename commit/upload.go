@@ -42,7 +42,7 @@ func (c *committing) ask(ctx context.Context) error {
 	if len(files) == 0 {
 		return nil
 	}
-	modes, err := c.w.s.o.Client.Preupload(ctx, c.repo, files)
+	modes, err := c.w.s.o.Client.Preupload(ctx, c.repo, files, remote.PreuploadOptions{})
 	if err != nil {
 		return err
 	}
@@ -108,9 +108,9 @@ func (c *committing) uploadLarge(ctx context.Context) error {
 		return nil
 	}
 	var done atomic.Int64
-	return c.w.s.o.Client.UploadLFS(ctx, c.repo, files, func(n int64) {
+	return c.w.s.o.Client.UploadLFS(ctx, c.repo, files, remote.UploadOptions{Progress: func(n int64) {
 		c.progress(Event{Phase: "upload", Done: done.Add(n), Total: total, TotalFiles: len(files)})
-	})
+	}})
 }
 
 const parallelFetches = 8

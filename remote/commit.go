@@ -12,7 +12,9 @@ import (
 // it. Content of LFS files has to be uploaded before. The lines are written
 // while they are sent, so inline files are never all in memory.
 //
-// A branch that is not at Parent any more is ErrConflict. The request is sent
+// A branch that is not at Parent any more is ErrConflict; a pull request begins
+// at Parent, wherever the branch is. More than MaxCommitLFS files or
+// MaxCommitPayload bytes in memory are refused before anything is sent. The request is sent
 // again only where the server surely has not acted (no connection, 429). When
 // an answer is lost after all of the request may have arrived, or is one that
 // tells nothing (5xx), the error is ErrUnknownOutcome: look at the branch.
@@ -71,10 +73,19 @@ func (c *Client) commit(ctx context.Context, repo Repo, req CommitRequest) (Comm
 	if !IsCommit(out.OID) {
 		return CommitResult{}, fmt.Errorf("%w: the server names the commit %s", ErrUnknownOutcome, quote(escape(out.OID, 80)))
 	}
+	r := CommitResult{Commit: out.OID}
+	if req.CreatePR {
+		var ok bool
+		if r.Number, ok = pullNumber(out.PR); !ok {
+			return CommitResult{}, fmt.Errorf("%w: the server opened a pull request and calls it %s", ErrUnknownOutcome, quote(escape(redact(out.PR, c.token), 200)))
+		}
+		r.PullRequest = redact(out.PR, c.token)
+	}
 	if out.URL == "" {
 		out.URL = c.pageURL(repo) + "/commit/" + out.OID
 	}
-	return CommitResult{Commit: out.OID, URL: redact(out.URL, c.token), PullRequest: redact(out.PR, c.token)}, nil
+	r.URL = redact(out.URL, c.token)
+	return r, nil
 }
 
 // check refuses what the Hub would refuse only after all was sent.
@@ -82,10 +93,18 @@ func (r CommitRequest) check() error {
 	if r.Summary == "" {
 		return errors.New("a commit needs a summary")
 	}
+	if len(r.LFS) > MaxCommitLFS {
+		return fmt.Errorf("one commit can have %d LFS files, not %d", MaxCommitLFS, len(r.LFS))
+	}
+	payload := int64(0)
 	for _, f := range r.Files {
 		if err := checkPath(f.Path); err != nil {
 			return err
 		}
+		payload += int64(len(f.Content))
+	}
+	if payload > MaxCommitPayload {
+		return fmt.Errorf("one commit can have %d bytes of regular files, not %d", int64(MaxCommitPayload), payload)
 	}
 	for _, f := range r.LFS {
 		if err := checkPath(f.Path); err != nil {

@@ -20,13 +20,12 @@ func (c *Client) CreateRepo(ctx context.Context, repo Repo, o CreateOptions) (ur
 	if err := repo.check(); err != nil {
 		return "", err
 	}
-	in := map[string]any{"name": repo.ID, "type": repo.Type}
+	in := map[string]any{"name": repo.ID, "organization": nil, "type": repo.Type}
 	if ns, name, ok := strings.Cut(repo.ID, "/"); ok {
 		in["organization"], in["name"] = ns, name
 	}
 	if o.Private != nil {
 		in["visibility"] = map[bool]string{true: "private", false: "public"}[*o.Private]
-		in["private"] = *o.Private // servers that know the older key only
 	}
 	if repo.Type == Space {
 		in["sdk"] = o.SDK
@@ -83,10 +82,14 @@ func (c *Client) CreateRepo(ctx context.Context, repo Repo, o CreateOptions) (ur
 
 func (c *Client) create(ctx context.Context, in map[string]any, p policy) (string, error) {
 	var out struct {
-		URL string `json:"url"`
+		URL     string `json:"url"`
+		Private *bool  `json:"private"`
 	}
 	if err := c.postJSON(ctx, "/api/repos/create", p, in, &out, maxJSON); err != nil {
 		return "", err
+	}
+	if in["visibility"] == "private" && out.Private != nil && !*out.Private {
+		return "", errors.New("the server made it public, although it was to be private")
 	}
 	return redact(out.URL, c.token), nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -21,6 +22,9 @@ var (
 	ErrBadToken         = errors.New("the token is not valid")
 	ErrRateLimited      = errors.New("rate limited")
 	ErrOffline          = errors.New("offline")
+	// ErrNoRoom says that the Hub has no room for what was sent: a storage limit
+	// of the account, or of one request. Such errors are syscall.ENOSPC too.
+	ErrNoRoom = errors.New("the Hub has no room for it")
 	// ErrUnknownOutcome says that a commit may or may not have been made: the
 	// answer was lost after the request may have reached the server.
 	ErrUnknownOutcome = errors.New("the outcome is unknown")
@@ -45,6 +49,8 @@ type Error struct {
 	// and its 404 none on the file.
 	content  bool
 	badToken bool // a 401 of a call that has no other reason to answer so
+
+	problems, warnings []string // "errors" and "warnings" of the answer
 }
 
 func (e *Error) Error() string {
@@ -79,6 +85,8 @@ func (e *Error) Is(target error) bool {
 		return e.Status == http.StatusPreconditionFailed || e.Status == http.StatusConflict
 	case fs.ErrExist:
 		return e.Status == http.StatusConflict
+	case ErrNoRoom, syscall.ENOSPC:
+		return e.noRoom()
 	}
 	if e.content {
 		return false
@@ -87,7 +95,7 @@ func (e *Error) Is(target error) bool {
 	case fs.ErrNotExist:
 		return e.Status == http.StatusNotFound || e.Status == http.StatusGone
 	case fs.ErrPermission:
-		return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
+		return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden && !e.noRoom()
 	case ErrBadToken:
 		return e.badToken || e.Status == http.StatusUnauthorized && strings.Contains(e.Message, badCredentials)
 	case ErrGated:
@@ -98,6 +106,25 @@ func (e *Error) Is(target error) bool {
 		return e.Code == "RevisionNotFound"
 	case ErrEntryNotFound:
 		return e.Code == "EntryNotFound"
+	}
+	return false
+}
+
+// storageWords are what the Hub says with the 403 that means a storage limit,
+// not a right that is missing.
+var storageWords = []string{"storage limit", "storage patterns", "storage quota", "more storage", "quota exceeded"}
+
+func (e *Error) noRoom() bool {
+	switch e.Status {
+	case http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage:
+		return true
+	case http.StatusForbidden, http.StatusPaymentRequired:
+		said := strings.ToLower(e.Message)
+		for _, words := range storageWords {
+			if strings.Contains(said, words) {
+				return !e.content
+			}
+		}
 	}
 	return false
 }

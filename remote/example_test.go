@@ -114,7 +114,7 @@ func ExampleClient_Commit() {
 	modes, err := c.Preupload(ctx, repo, []remote.PreuploadFile{
 		{Path: "README.md", Size: 5, Sample: []byte("hello")},
 		{Path: "out.parquet", Size: 1000, Sample: []byte(weights)},
-	})
+	}, remote.PreuploadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func ExampleClient_Commit() {
 	large := remote.LFSFile{OID: sha(weights), Size: 1000, Open: func() (io.ReadSeekCloser, error) {
 		return nopCloser{strings.NewReader(weights)}, nil // a program opens a file here
 	}}
-	if err := c.UploadLFS(ctx, repo, []remote.LFSFile{large}, nil); err != nil {
+	if err := c.UploadLFS(ctx, repo, []remote.LFSFile{large}, remote.UploadOptions{}); err != nil {
 		log.Fatal(err)
 	}
 	if _, err := c.Commit(ctx, repo, remote.CommitRequest{

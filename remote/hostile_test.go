@@ -333,10 +333,10 @@ func TestSlowQuestions(t *testing.T) {
 			}
 			return answer(200, `{"objects":[{"oid":"`+sha("x")+`","size":1}]}`), nil
 		})})
-		if _, err := c.Preupload(t.Context(), model("a/b"), []remote.PreuploadFile{{Path: "f", Size: 1}}); err != nil {
+		if _, err := c.Preupload(t.Context(), model("a/b"), []remote.PreuploadFile{{Path: "f", Size: 1}}, remote.PreuploadOptions{}); err != nil {
 			t.Error(err)
 		}
-		if err := c.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile("x")}, nil); err != nil {
+		if err := c.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile("x")}, remote.UploadOptions{}); err != nil {
 			t.Error(err)
 		}
 		if n.Load() != 2 {

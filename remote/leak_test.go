@@ -183,7 +183,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 			_, err2 := c.Info(t.Context(), model("a/b"))
 			_, err3 := c.CreateRepo(t.Context(), model("a/b"), remote.CreateOptions{})
 			_, err4 := c.Commit(t.Context(), model("a/b"), remote.CommitRequest{Summary: "x", Deletes: []string{"f"}})
-			err5 := c.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile("x")}, nil)
+			err5 := c.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile("x")}, remote.UploadOptions{})
 			for i, err := range []error{err1, err2, err3, err4, err5} {
 				s := fmt.Sprintf("%v %+v", err, err)
 				if strings.Contains(s, token) || strings.Contains(s, signature) || strings.ContainsAny(s, "\x1b\n") {

@@ -35,8 +35,9 @@ type lfsAction struct {
 	Header map[string]any `json:"header"`
 }
 
-// lfsBatch asks which of at most 256 objects are wanted, and where.
-func (c *Client) lfsBatch(ctx context.Context, repo Repo, files []LFSFile) (map[string]lfsObject, error) {
+// lfsBatch asks which of at most 256 objects are wanted, and where. A batch
+// without a ref is for a pull request: reading the repo is enough for it.
+func (c *Client) lfsBatch(ctx context.Context, repo Repo, files []LFSFile, pr bool) (map[string]lfsObject, error) {
 	type object struct {
 		OID  string `json:"oid"`
 		Size int64  `json:"size"`
@@ -45,7 +46,9 @@ func (c *Client) lfsBatch(ctx context.Context, repo Repo, files []LFSFile) (map[
 		"operation": "upload",
 		"transfers": []string{"basic", "multipart"},
 		"hash_algo": "sha256",
-		"ref":       map[string]string{"name": repo.Branch()},
+	}
+	if !pr {
+		in["ref"] = map[string]string{"name": repo.Branch()}
 	}
 	objects := make([]object, len(files))
 	for i, f := range files {

@@ -190,7 +190,7 @@ func TestCutAnswers(t *testing.T) {
 	if all, err := s.Walk(t.Context()); err != nil || len(all) != 56 || s.Hidden() != 0 {
 		t.Errorf("%d entries, %d hidden, %v", len(all), s.Hidden(), err)
 	}
-	if _, err := c.Preupload(t.Context(), model("acme/m"), []remote.PreuploadFile{{Path: strings.Repeat("x", 100), Size: 1}}); err != nil {
+	if _, err := c.Preupload(t.Context(), model("acme/m"), []remote.PreuploadFile{{Path: strings.Repeat("x", 100), Size: 1}}, remote.PreuploadOptions{}); err != nil {
 		t.Error(err)
 	}
 	if n.Load() != 6 {

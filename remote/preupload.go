@@ -15,13 +15,13 @@ const (
 // Preupload asks the Hub how each file is to be committed, in requests for 256
 // files each. The answers are in the order of files. Empty files are always
 // regular, whatever the server says: object stores refuse empty objects.
-func (c *Client) Preupload(ctx context.Context, repo Repo, files []PreuploadFile) ([]PreuploadMode, error) {
+func (c *Client) Preupload(ctx context.Context, repo Repo, files []PreuploadFile, o PreuploadOptions) ([]PreuploadMode, error) {
 	if err := repo.check(); err != nil {
 		return nil, err
 	}
 	modes := make([]PreuploadMode, 0, len(files))
 	for batch := range slices.Chunk(files, batchSize) {
-		m, err := c.preupload(ctx, repo, batch)
+		m, err := c.preupload(ctx, repo, batch, o)
 		if err != nil {
 			return nil, fmt.Errorf("preupload to %s: %w", repo, err)
 		}
@@ -30,14 +30,19 @@ func (c *Client) Preupload(ctx context.Context, repo Repo, files []PreuploadFile
 	return modes, nil
 }
 
-func (c *Client) preupload(ctx context.Context, repo Repo, files []PreuploadFile) ([]PreuploadMode, error) {
+func (c *Client) preupload(ctx context.Context, repo Repo, files []PreuploadFile, o PreuploadOptions) ([]PreuploadMode, error) {
 	type wireFile struct {
 		Path   string `json:"path"`
 		Sample string `json:"sample"`
 		Size   int64  `json:"size"`
 	}
 	var in struct {
-		Files []wireFile `json:"files"`
+		Files     []wireFile `json:"files"`
+		GitIgnore *string    `json:"gitIgnore,omitempty"`
+	}
+	if o.GitIgnore != nil {
+		text := string(o.GitIgnore)
+		in.GitIgnore = &text
 	}
 	for _, f := range files {
 		if err := checkPath(f.Path); err != nil {
@@ -54,9 +59,13 @@ func (c *Client) preupload(ctx context.Context, repo Repo, files []PreuploadFile
 			OID    string `json:"oid"`
 		} `json:"files"`
 	}
+	path := repo.apiRev("preupload", repo.Branch())
+	if o.CreatePR {
+		path += "?create_pr=1"
+	}
 	// Asking changes nothing, so it may be asked again.
 	p := policy{repeat: repeatAlways, budget: c.patience(), header: c.timeouts.Commit}
-	if err := c.postJSON(ctx, repo.apiRev("preupload", repo.Branch()), p, in, &out, maxPage); err != nil {
+	if err := c.postJSON(ctx, path, p, in, &out, maxPage); err != nil {
 		return nil, err
 	}
 	answers := map[string]PreuploadMode{}

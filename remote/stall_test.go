@@ -119,7 +119,7 @@ func TestUploadStalls(t *testing.T) {
 	c := clientOf(t, remote.Options{Endpoint: hub.URL, Timeouts: remote.Timeouts{
 		Dial: 10 * time.Second, Stall: 100 * time.Millisecond, Retry: 20 * time.Millisecond, Backoff: time.Millisecond,
 	}})
-	lateBy(t, "upload", c.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile(pattern(30 << 20))}, nil))
+	lateBy(t, "upload", c.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile(pattern(30 << 20))}, remote.UploadOptions{}))
 }
 
 // A port where nobody listens, and a TLS server that no one vouches for.

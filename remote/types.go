@@ -64,6 +64,23 @@ type PreuploadFile struct {
 	Sample []byte // the first bytes, at most 512 are sent
 }
 
+// PreuploadOptions say what a commit will be that files are asked about for.
+type PreuploadOptions struct {
+	CreatePR bool // it opens a pull request: the token need not be able to write
+	// GitIgnore is the .gitignore that the same commit adds, nil if it adds
+	// none; then the repo's own counts.
+	GitIgnore []byte
+}
+
+// UploadOptions say how content is uploaded.
+type UploadOptions struct {
+	CreatePR bool // the commit opens a pull request: the token need not be able to write
+	// Progress, if not nil, is told of bytes newly sent or found there already.
+	// It is called from several goroutines. Bytes sent again do not count, so
+	// the sum is the size of all files once the upload has succeeded.
+	Progress func(n int64)
+}
+
 // A PreuploadMode is the Hub's answer for one PreuploadFile.
 type PreuploadMode struct {
 	LFS    bool   // to be uploaded as a large file, else inline in the commit
@@ -82,13 +99,19 @@ type LFSFile struct {
 type CommitRequest struct {
 	Summary     string // title; required by the Hub
 	Description string
-	Parent      string // commit the branch must be at; "" = whatever it is at
+	Parent      string // commit the branch must be at, or a pull request begins at; "" = whatever it is at
 	Files       []InlineFile
 	LFS         []LFSRef
 	Deletes     []string // files
 	DeleteDirs  []string // directories with all that is in them
 	CreatePR    bool     // opens a pull request instead of moving the branch
 }
+
+// What the Hub takes in one commit. More is refused, after all of it was sent.
+const (
+	MaxCommitLFS     = 25_000        // LFS files
+	MaxCommitPayload = 1_000_000_000 // bytes of content of all inline files
+)
 
 // An InlineFile travels in the commit itself.
 type InlineFile struct {
@@ -109,4 +132,13 @@ type CommitResult struct {
 	Commit      string // id
 	URL         string // page of the commit
 	PullRequest string // page of the pull request, if one was opened
+	Number      int    // of the pull request; 0 if none was opened
+}
+
+// Ref is the revision of the pull request, "refs/pr/3"; "" if none was opened.
+func (r CommitResult) Ref() string {
+	if r.Number == 0 {
+		return ""
+	}
+	return pullRef(r.Number)
 }

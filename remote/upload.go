@@ -23,14 +23,11 @@ func (c *Client) patience() time.Duration { return 12 * c.timeouts.Retry }
 // refer to it: 256 objects are asked about in one request, several are sent
 // side by side, each is verified where the Hub wants it. Files of one content
 // are sent once. A lost or refused upload is repeated from its beginning.
-//
-// progress, if not nil, is told of bytes newly sent or found there already; it
-// is called from several goroutines. Bytes sent again do not count, so the sum
-// is the size of all files once it returns nil.
-func (c *Client) UploadLFS(ctx context.Context, repo Repo, files []LFSFile, progress func(n int64)) error {
+func (c *Client) UploadLFS(ctx context.Context, repo Repo, files []LFSFile, o UploadOptions) error {
 	if err := repo.check(); err != nil {
 		return err
 	}
+	progress := o.Progress
 	if progress == nil {
 		progress = func(int64) {}
 	}
@@ -53,15 +50,15 @@ func (c *Client) UploadLFS(ctx context.Context, repo Repo, files []LFSFile, prog
 		}
 	}
 	for batch := range slices.Chunk(todo, batchSize) {
-		if err := c.uploadBatch(ctx, repo, batch, progress); err != nil {
+		if err := c.uploadBatch(ctx, repo, batch, o.CreatePR, progress); err != nil {
 			return fmt.Errorf("upload to %s: %w", repo, err)
 		}
 	}
 	return nil
 }
 
-func (c *Client) uploadBatch(ctx context.Context, repo Repo, files []LFSFile, progress func(int64)) error {
-	plan, err := c.lfsBatch(ctx, repo, files)
+func (c *Client) uploadBatch(ctx context.Context, repo Repo, files []LFSFile, pr bool, progress func(int64)) error {
+	plan, err := c.lfsBatch(ctx, repo, files, pr)
 	if err != nil {
 		return err
 	}
@@ -80,7 +77,7 @@ func (c *Client) uploadBatch(ctx context.Context, repo Repo, files []LFSFile, pr
 			if errors.As(err, &e) && e.content && (e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized) {
 				// The URL ran out while the file waited for its turn: ask for
 				// another, once.
-				plan, again := c.lfsBatch(ctx, repo, []LFSFile{f})
+				plan, again := c.lfsBatch(ctx, repo, []LFSFile{f}, pr)
 				if again != nil {
 					return again
 				}

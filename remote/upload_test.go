@@ -54,7 +54,7 @@ func TestHostileBatches(t *testing.T) {
 				}
 				return answer(200, "")
 			})})
-			err := cl.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile(content)}, nil)
+			err := cl.UploadLFS(t.Context(), model("a/b"), []remote.LFSFile{lfsFile(content)}, remote.UploadOptions{})
 			if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, fs.ErrPermission) != (name == "refused") {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -87,7 +87,7 @@ func TestUploadHeaders(t *testing.T) {
 		}
 		return answer(200, "")
 	})})
-	if err := c.UploadLFS(t.Context(), remote.Repo{Type: remote.Dataset, ID: "a/b"}, []remote.LFSFile{lfsFile(content)}, nil); err != nil {
+	if err := c.UploadLFS(t.Context(), remote.Repo{Type: remote.Dataset, ID: "a/b"}, []remote.LFSFile{lfsFile(content)}, remote.UploadOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -129,12 +129,12 @@ func TestHostilePreuploads(t *testing.T) {
 		`{}`, `{"files":[]}`, `{"files":[{"path":"b","uploadMode":"lfs"}]}`, `{"files":[{"path":"a","uploadMode":"teleport"}]}`, `[]`, `x`,
 	} {
 		c := newClient(t, serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, body) }).URL, "")
-		if modes, err := c.Preupload(t.Context(), model("a/b"), []remote.PreuploadFile{{Path: "a", Size: 1}}); err == nil {
+		if modes, err := c.Preupload(t.Context(), model("a/b"), []remote.PreuploadFile{{Path: "a", Size: 1}}, remote.PreuploadOptions{}); err == nil {
 			t.Errorf("%s: %+v", body, modes)
 		}
 	}
 	c := newClient(t, "http://127.0.0.1:1", "")
-	if _, err := c.Preupload(t.Context(), model("a/b"), []remote.PreuploadFile{{Path: "../a", Size: 1}}); err == nil || c.Requests() != 0 {
+	if _, err := c.Preupload(t.Context(), model("a/b"), []remote.PreuploadFile{{Path: "../a", Size: 1}}, remote.PreuploadOptions{}); err == nil || c.Requests() != 0 {
 		t.Error(err)
 	}
 }

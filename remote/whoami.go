@@ -157,6 +157,26 @@ func (c *Client) MayWrite(ctx context.Context, repo Repo) (ok bool, reason strin
 	return false, repo.Rev + " is not a branch", nil
 }
 
+// MayPropose tells whether a pull request on repo can be expected to be taken,
+// and if not, why in words for the user. Whoever can read a repo may open one,
+// unless its owner has switched discussions off, which only the Hub knows.
+func (c *Client) MayPropose(ctx context.Context, repo Repo) (ok bool, reason string, err error) {
+	if err := repo.check(); err != nil {
+		return false, "", err
+	}
+	if c.Anonymous() {
+		return false, "no token: log in or set HF_TOKEN to open a pull request", nil
+	}
+	user, err := c.WhoAmI(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	if user.TokenRole == "read" {
+		return false, "the token may only read", nil
+	}
+	return true, "", nil
+}
+
 // refusal is why u cannot write in a namespace, or "".
 func (u User) refusal(ns string) string {
 	if u.TokenRole == "read" {

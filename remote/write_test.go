@@ -54,7 +54,7 @@ func TestWrite(t *testing.T) {
 			{Path: "README.md", Size: 5, Sample: []byte("hello")},
 			{Path: "empty.safetensors"},
 			{Path: ".gitattributes", Size: 5, Sample: []byte("hello")},
-		})
+		}, remote.PreuploadOptions{})
 		if err != nil || !modes[0].LFS || modes[1].LFS || modes[2].LFS || modes[3].OID == "" || modes[0].OID != "" {
 			t.Fatalf("%+v, %v", modes, err)
 		}
@@ -63,7 +63,7 @@ func TestWrite(t *testing.T) {
 		for round := range 2 {
 			sent.Store(0)
 			hub.ResetCounts()
-			if err := c.UploadLFS(ctx, repo, files, func(n int64) { sent.Add(n) }); err != nil {
+			if err := c.UploadLFS(ctx, repo, files, remote.UploadOptions{Progress: func(n int64) { sent.Add(n) }}); err != nil {
 				t.Fatal(err)
 			}
 			if want := int64(2*len(big) + len(other)); sent.Load() != want {
@@ -164,7 +164,7 @@ func TestManyPreuploads(t *testing.T) {
 		files = append(files, f)
 	}
 	hub.ResetCounts()
-	modes, err := c.Preupload(t.Context(), model("acme/m"), files)
+	modes, err := c.Preupload(t.Context(), model("acme/m"), files, remote.PreuploadOptions{})
 	if err != nil || len(modes) != 600 {
 		t.Fatal(len(modes), err)
 	}
@@ -191,7 +191,7 @@ func TestMultipart(t *testing.T) {
 		}
 		return nil
 	})
-	if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{lfsFile(big)}, func(n int64) { sent.Add(n) }); err != nil {
+	if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{lfsFile(big)}, remote.UploadOptions{Progress: func(n int64) { sent.Add(n) }}); err != nil {
 		t.Fatal(err)
 	}
 	if n := hub.Counts()[hubtest.KindLFSPut].N; n != 5 || sent.Load() != int64(len(big)) {
@@ -225,7 +225,7 @@ func TestUploadFaults(t *testing.T) {
 			})
 			var sent atomic.Int64
 			big := pattern(100_000)
-			if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{lfsFile(big)}, func(n int64) { sent.Add(n) }); err != nil {
+			if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{lfsFile(big)}, remote.UploadOptions{Progress: func(n int64) { sent.Add(n) }}); err != nil {
 				t.Fatal(err)
 			}
 			if sent.Load() != int64(len(big)) {
@@ -242,15 +242,15 @@ func TestUploadOfChangedFile(t *testing.T) {
 	c := newClient(t, hub.URL(), aliceToken)
 	f := lfsFile(pattern(1000))
 	f.Open = func() (io.ReadSeekCloser, error) { return nopCloser{strings.NewReader(pattern(999))}, nil }
-	if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{f}, nil); err == nil || !strings.Contains(err.Error(), "shorter") {
+	if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{f}, remote.UploadOptions{}); err == nil || !strings.Contains(err.Error(), "shorter") {
 		t.Error(err)
 	}
 	f.Open = func() (io.ReadSeekCloser, error) { return nil, fs.ErrClosed }
-	if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{f}, nil); !errors.Is(err, fs.ErrClosed) {
+	if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{f}, remote.UploadOptions{}); !errors.Is(err, fs.ErrClosed) {
 		t.Error(err)
 	}
 	for _, bad := range []remote.LFSFile{{OID: "x", Size: 1}, {OID: sha(""), Size: 0}} {
-		if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{bad}, nil); err == nil {
+		if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{bad}, remote.UploadOptions{}); err == nil {
 			t.Errorf("%+v: no error", bad)
 		}
 	}

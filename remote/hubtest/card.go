@@ -1,9 +1,12 @@
 package hubtest
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // validateYAML is POST /api/validate-yaml, which needs no token.
@@ -13,6 +16,9 @@ func (c *call) validateYAML() error {
 		RepoType string `json:"repoType"`
 	}
 	if err := c.read(&in); err != nil {
+		return err
+	}
+	if _, err := orType(in.RepoType); err != nil {
 		return err
 	}
 	errs, warnings := checkCard(in.Content)
@@ -30,14 +36,8 @@ func (c *call) validateYAML() error {
 	return c.json(status, map[string]any{"errors": list(errs), "warnings": list(warnings)})
 }
 
-var (
-	cardLine    = regexp.MustCompile(`^(\s*#.*|\s*-(\s.*)?|\s*("[^"]*"|'[^']*'|[^\s#\-:"'][^:]*):(\s.*)?|\s+\S.*|[\]}],?)$`)
-	cardLicence = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]*$`)
-)
-
-// checkCard judges a README's metadata block by the shape of its lines: the
-// block must end, be indented with spaces, and be keys, items or what
-// continues them.
+// checkCard judges a README's metadata block: it must end, be YAML, be a
+// mapping, and hold what the Hub understands in the fields that it reads.
 func checkCard(text string) (errs, warnings []string) {
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
 	rest, ok := strings.CutPrefix(text, "---\n")
@@ -48,21 +48,60 @@ func checkCard(text string) (errs, warnings []string) {
 	if !ok {
 		return []string{"Metadata block is not closed by ---"}, nil
 	}
-	for line := range strings.Lines(strings.TrimPrefix(block, "\n")) {
-		line = strings.TrimRight(line, "\n ")
-		switch {
-		case line == "":
-		case strings.HasPrefix(line, "\t"):
-			errs = append(errs, "YAML: tab characters must not be used in indentation: "+line)
-		case !cardLine.MatchString(line):
-			errs = append(errs, "YAML: can not read a block mapping entry: "+line)
-		default:
-			v, ok := strings.CutPrefix(line, "license:")
-			v = strings.Trim(v, ` "'`)
-			if ok && v != "" && !strings.HasPrefix(v, "[") && !cardLicence.MatchString(v) {
-				errs = append(errs, "\"license\" must be one of the known licenses")
+	var fields map[string]any
+	if err := yaml.Unmarshal([]byte(block), &fields); err != nil {
+		var shape *yaml.TypeError
+		if errors.As(err, &shape) && !strings.Contains(block, ":") {
+			return []string{"Metadata must be an object"}, nil
+		}
+		return []string{"YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}, nil
+	}
+	if len(fields) == 0 {
+		return nil, []string{"empty or missing yaml metadata in repo card"}
+	}
+	return checkFields(fields), nil
+}
+
+var (
+	cardLicence  = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]*$`)
+	cardPipeline = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+)
+
+// checkFields holds the fields that have a rule to it.
+func checkFields(fields map[string]any) (errs []string) {
+	for _, v := range many(fields["license"]) {
+		if s, ok := v.(string); !ok || !cardLicence.MatchString(s) {
+			errs = append(errs, "\"license\" must be one of the known licenses")
+		}
+	}
+	for _, key := range []string{"tags", "datasets", "language"} {
+		for _, v := range many(fields[key]) {
+			if _, ok := v.(string); !ok {
+				errs = append(errs, "\""+key+"\" must be a string or a list of strings")
+				break
 			}
 		}
 	}
-	return errs, nil
+	if v, ok := fields["pipeline_tag"]; ok {
+		if s, is := v.(string); !is || !cardPipeline.MatchString(s) {
+			errs = append(errs, "\"pipeline_tag\" must be a string")
+		}
+	}
+	if v, ok := fields["model-index"]; ok {
+		if _, is := v.([]any); !is {
+			errs = append(errs, "\"model-index\" must be an array")
+		}
+	}
+	return errs
+}
+
+// many is a field that may hold one value or a list of them.
+func many(v any) []any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	return []any{v}
 }

@@ -10,8 +10,12 @@ import (
 // discussions is everything below …/discussions.
 func (c *call) discussions(r *Repo, s *state, tail []string) error {
 	post := c.r.Method == http.MethodPost
-	if post && c.who == nil {
-		return errAnonymous
+	if post {
+		if err := c.who.mayPropose(s); err != nil {
+			return err
+		}
+	} else if s.Silent {
+		return forbidden("Discussions are disabled for this repo")
 	}
 	if len(tail) == 0 {
 		if post {
@@ -70,7 +74,10 @@ func (c *call) openTalk(r *Repo, s *state) error {
 
 func (c *call) listTalks(s *state) error {
 	q := c.r.URL.Query()
-	page, _ := strconv.Atoi(q.Get("p"))
+	page, err := strconv.Atoi(q.Get("p"))
+	if q.Has("p") && (err != nil || page < 0) {
+		return badRequest("\"p\" must be a number")
+	}
 	var all []map[string]any
 	for _, t := range slices.Backward(s.Talks) {
 		open := t.Status == "open" || t.Status == "draft"
@@ -84,8 +91,11 @@ func (c *call) listTalks(s *state) error {
 		}
 		all = append(all, c.brief(s, &t))
 	}
-	const perPage = 50
-	start := min(max(0, page)*perPage, len(all))
+	perPage := 50
+	if p := c.hub.opt.PageSize; p > 0 {
+		perPage = min(p, perPage)
+	}
+	start := min(page*perPage, len(all))
 	return c.json(http.StatusOK, map[string]any{
 		"count": len(all), "start": start,
 		"discussions":          append([]map[string]any{}, all[start:min(start+perPage, len(all))]...),

@@ -251,12 +251,17 @@ func TestCards(t *testing.T) {
 	h := start(t, Options{})
 	c := as(t, h, "")
 	for text, status := range map[string]int{
-		"---\nlicense: mit\ntags:\n- a\n- b: c\nx:\n  y: z\n# c\n\"q\": 1\n---\n# hi": 200,
+		"---\nlicense: mit\ntags:\n- a\n- 'b: c'\nx:\n  y: z\n  l:\n  - b: c\n# c\n\"q\": 1\n---\n# hi": 200,
 		"no metadata":                         200,
 		"---\nlicense: mit\n":                 400,
 		"---\n\tlicense: mit\n---\n":          400,
 		"---\njust words\n---\n":              400,
 		"---\nlicense: Not A Licence!\n---\n": 400,
+		"---\na: [1, 2\n---\n":                400,
+		"---\na: 1\na: 2\n---\n":              400,
+		"---\n- a\n- b\n---\n":                400,
+		"---\ntags:\n- b: c\n---\n":           400,
+		"---\n---\n":                          200,
 	} {
 		in, _ := json.Marshal(m{"content": text, "repoType": "model"})
 		var out struct{ Errors, Warnings []struct{ Message string } }

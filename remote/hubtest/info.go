@@ -61,7 +61,7 @@ func (c *call) summary(s *state) map[string]any {
 	}
 	info := map[string]any{
 		"_id": gitHash(s.Type, []byte(s.ID))[:24], "id": s.ID, "author": s.namespace(), "private": s.Private,
-		"gated": g, "disabled": s.Disabled, "downloads": 0, "likes": 0, "tags": []string{"region:us"},
+		"gated": g, "disabled": s.Disabled, "discussionsDisabled": s.Silent, "downloads": 0, "likes": 0, "tags": []string{"region:us"},
 		"createdAt": stamp(s.Created), "lastModified": stamp(s.Created), "siblings": []any{}, "usedStorage": 0,
 	}
 	switch s.Type {

@@ -55,11 +55,13 @@ func (c *call) lfsBatch(r *Repo, s *state) error {
 	}
 	// A client that names no ref is about to open a pull request, for which
 	// reading is enough.
-	if c.who == nil && in.Operation == "upload" {
-		return errAnonymous
+	if in.Operation == "upload" && in.Ref == nil {
+		if err := c.who.mayPropose(s); err != nil {
+			return err
+		}
 	}
-	if in.Operation == "upload" && in.Ref != nil && !strings.HasPrefix(in.Ref.Name, "refs/pr/") {
-		if err := c.who.mayWrite(s.namespace()); err != nil {
+	if in.Operation == "upload" && in.Ref != nil {
+		if err := c.mayPush(s, in.Ref.Name); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// The Hub's limits of one commit.
+// The Hub's limits of one commit; quirks make them smaller.
 const (
 	maxLFSFiles = 25_000
 	maxRegular  = 1e9 // bytes of regular content in all
@@ -135,8 +135,12 @@ func (o *order) line(c *call, r *Repo, n int, line []byte) error {
 		if v.Algo != "" && v.Algo != "sha256" || !isHex(v.OID, 64) {
 			return badRequest("Invalid oid or algo of " + v.Path)
 		}
-		if o.large++; o.large > maxLFSFiles {
-			return badRequest("Too many LFS files in one commit: 25000 is the limit")
+		most := maxLFSFiles
+		if q := c.hub.quirks.Load().CommitLFS; q > 0 {
+			most = q
+		}
+		if o.large++; o.large > most {
+			return badRequest("Too many LFS files in one commit: " + itoa(int64(most)) + " is the limit")
 		}
 		f, err := o.largeLine(c, r, v.Path, v.OID, v.Size)
 		if err != nil {
@@ -181,8 +185,12 @@ func (o *order) regularLine(c *call, path, content, encoding string) (file, erro
 	if int64(len(b)) > c.hub.opt.MaxRegular {
 		return file{}, badRequest("Your push was rejected because it contains files larger than 10 MiB. Please use https://git-lfs.github.com/ to store large files. Offending files: - " + path)
 	}
-	if o.regular += int64(len(b)); o.regular > maxRegular {
-		return file{}, tooLarge("Payload too large: 1 GB of regular content is the limit of one commit")
+	most := int64(maxRegular)
+	if q := c.hub.quirks.Load().CommitPayload; q > 0 {
+		most = q
+	}
+	if o.regular += int64(len(b)); o.regular > most {
+		return file{}, tooLarge("Payload too large: " + itoa(most) + " bytes of regular content is the limit of one commit")
 	}
 	if path == "README.md" {
 		o.readme, o.hasReadme = string(b), true
@@ -194,8 +202,8 @@ func (o *order) regularLine(c *call, path, content, encoding string) (file, erro
 func (c *call) commit(r *Repo, s *state, rev string) error {
 	pr := c.flag("create_pr")
 	if pr {
-		if c.who == nil {
-			return errAnonymous
+		if err := c.who.mayPropose(s); err != nil {
+			return err
 		}
 	} else if err := c.mayPush(s, rev); err != nil {
 		return err

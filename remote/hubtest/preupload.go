@@ -10,8 +10,8 @@ import (
 // its path holds now.
 func (c *call) preupload(r *Repo, s *state, rev string) error {
 	if c.flag("create_pr") {
-		if c.who == nil {
-			return errAnonymous
+		if err := c.who.mayPropose(s); err != nil {
+			return err
 		}
 	} else if err := c.mayPush(s, rev); err != nil {
 		return err

@@ -15,6 +15,9 @@ type Quirks struct {
 	CloudFront    bool // URLs signed in CloudFront's style (Expires=), not S3's
 	GoneStatus    int  // of an expired URL; 0 is 403
 
+	CommitLFS     int   // LFS files that one commit can have; 0 is 25,000
+	CommitPayload int64 // bytes of all regular files of one commit; 0 is 1 GB
+
 	// Resolve picks how a file is served: 'A' is 307 to another path of the
 	// Hub, 'B' is 302 to the content origin, 'C' is 200 at once; 0 is as the
 	// Hub does it. It may be called from many goroutines.

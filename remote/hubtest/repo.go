@@ -244,6 +244,11 @@ func (r *Repo) SetDisabled(disabled bool) {
 	must(r.change(func(s *state) error { s.Disabled = disabled; return nil }))
 }
 
+// SetDiscussions allows discussions and pull requests, or not.
+func (r *Repo) SetDiscussions(on bool) {
+	must(r.change(func(s *state) error { s.Silent = !on; return nil }))
+}
+
 // Branch makes name point to rev ("" is main), new or not.
 func (r *Repo) Branch(name, rev string) { must(r.setRef(name, rev, false, true)) }
 

@@ -16,6 +16,7 @@ type state struct {
 	Gated    string            `json:"gated,omitempty"` // auto, manual
 	Disabled bool              `json:"disabled,omitempty"`
 	Granted  map[string]bool   `json:"granted,omitempty"` // users let into a gated repo
+	Silent   bool              `json:"discussionsDisabled,omitempty"`
 	SDK      string            `json:"sdk,omitempty"`
 	Created  time.Time         `json:"createdAt"`
 	Branches map[string]string `json:"branches"` // name → commit

@@ -81,13 +81,15 @@ func (a *account) mayOpen(s *state) bool {
 	return a != nil && s.Granted[a.name]
 }
 
+const readToken = "Forbidden: you must use a write token to access this resource. Please generate a new token with write access."
+
 // mayWrite is nil if a may change repos of namespace.
 func (a *account) mayWrite(namespace string) error {
 	if a == nil {
 		return errAnonymous
 	}
 	if a.TokenRole == "read" {
-		return forbidden("Forbidden: you must use a write token to access this resource. Please generate a new token with write access.")
+		return forbidden(readToken)
 	}
 	switch a.member(namespace) {
 	case "owner", "admin", "write":
@@ -96,6 +98,21 @@ func (a *account) mayWrite(namespace string) error {
 		return forbidden("Forbidden: contributors can only change their own repositories of " + namespace + ".")
 	}
 	return forbidden("Forbidden: you don't have the required permissions to write to " + namespace + ".")
+}
+
+// mayPropose is nil if a may open pull requests and discussions on s: who can
+// read it may, unless it has switched them off.
+func (a *account) mayPropose(s *state) error {
+	if a == nil {
+		return errAnonymous
+	}
+	if a.TokenRole == "read" {
+		return forbidden(readToken)
+	}
+	if s.Silent {
+		return forbidden("Discussions are disabled for this repo")
+	}
+	return nil
 }
 
 // mayCreate is nil if a may make a repo in namespace.
