@@ -5,6 +5,7 @@
 //	B2   the same file read again by a new process
 //	B8   listing and stat of a large tree, first and second pass
 //	B11  a save of shards and small files, and the commit of it
+//	B12  many small writes, a renamed tree, 100,000 staged files
 //
 // What makes a figure hold on a shared machine: the Hub is a process of its own
 // that does the shaping; free memory is touched before each timed cold run,

@@ -39,6 +39,7 @@ var workloads = []struct {
 	{"B2", []string{"U"}, warmRead},
 	{"B8", []string{"L"}, listing},
 	{"B11", []string{"S1"}, save},
+	{"B12", []string{"U"}, small},
 }
 
 func main() {

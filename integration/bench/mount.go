@@ -39,21 +39,36 @@ func (s *setup) mount(h *hub) (m *mount, err error) {
 	}
 	m.env = append(m.env, "HF_ENDPOINT="+h.endpoint, "HF_TOKEN="+token,
 		"HUBFS_CACHE_DIR="+filepath.Join(m.base, "cache"), "HUBFS_STATE_DIR="+filepath.Join(m.base, "state"))
-	if _, err := m.hubfs("mount", m.path); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(m.base))
+	_, err = m.hubfs("mount", m.path)
+	if err := errors.Join(err, m.findPID()); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	return m, nil
+}
+
+// findPID asks the daemon which process it is.
+func (m *mount) findPID() error {
+	b, err := os.ReadFile(filepath.Join(m.path, ".hubfs", "status"))
+	if err != nil {
+		return err
 	}
 	var status struct {
 		PID int `json:"pid"`
 	}
-	b, err := os.ReadFile(filepath.Join(m.path, ".hubfs", "status"))
-	if err == nil {
-		err = json.Unmarshal(b, &status)
-	}
+	err = json.Unmarshal(b, &status)
 	m.pid = status.PID
-	if err != nil {
-		return nil, errors.Join(err, m.close())
+	return err
+}
+
+// gone waits for the end of a daemon that was killed.
+func (m *mount) gone() error {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.pid))
+		if _, rest, _ := strings.Cut(string(b), ") "); err != nil || strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X") {
+			return nil
+		}
 	}
-	return m, nil
+	return fmt.Errorf("the daemon %d was killed and is still there", m.pid)
 }
 
 func (m *mount) hubfs(args ...string) (string, error) {

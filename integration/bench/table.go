@@ -18,6 +18,7 @@ const maxMoved = 0.15
 // A table gathers the rows of all workloads.
 type table struct {
 	rows  [][]string
+	goals [][]string
 	notes []string
 }
 
@@ -51,6 +52,25 @@ func (t *table) row(id string, p profile, res results, name, work string, unit s
 	})
 }
 
+// atLeast adds a goal, the value that was reached, and the verdict.
+func (t *table) atLeast(id string, p profile, what string, got, want float64, unit string) {
+	t.goal(id, p, what, "≥ ", got, want, unit, got >= want)
+}
+
+// atMost is atLeast for what should be small.
+func (t *table) atMost(id string, p profile, what string, got, want float64, unit string) {
+	t.goal(id, p, what, "≤ ", got, want, unit, got <= want)
+}
+
+func (t *table) goal(id string, p profile, what, sign string, got, want float64, unit string, ok bool) {
+	verdict := "reached"
+	if !ok {
+		verdict = "MISSED"
+	}
+	t.goals = append(t.goals, []string{id, p.name, what, sign + strings.TrimSpace(fmt.Sprintf("%.4g %s", want, unit)),
+		strings.TrimSpace(fmt.Sprintf("%.3g %s", got, unit)), verdict})
+}
+
 // note adds a remark below the table.
 func (t *table) note(id string, p profile, format string, args ...any) {
 	t.notes = append(t.notes, id+" "+p.name+": "+fmt.Sprintf(format, args...))
@@ -78,6 +98,13 @@ func (t *table) print(w io.Writer) {
 		fmt.Fprintln(tw, strings.Join(r, "\t"))
 	}
 	_ = tw.Flush()
+	if len(t.goals) > 0 {
+		fmt.Fprintln(tw, "\nid\tprofile\twhat\tgoal\tgot\t")
+		for _, g := range t.goals {
+			fmt.Fprintln(tw, strings.Join(g, "\t"))
+		}
+		_ = tw.Flush()
+	}
 	for _, n := range t.notes {
 		fmt.Fprintln(w, n)
 	}
