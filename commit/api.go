@@ -2,10 +2,8 @@ package commit
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/hubfs/hubfs/blockcache"
@@ -14,14 +12,17 @@ import (
 
 // Options say where a Store keeps its state and whom it works for.
 type Options struct {
-	Dir        string                    // the state directory; made if missing
-	Client     *remote.Client            // required
-	Cache      *blockcache.Cache         // required
-	ReadOnly   bool                      // every change is refused
-	Private    bool                      // repos made by a commit are private unless that commit says otherwise
-	MountPoint string                    // told to processes that wait for our locks; may be ""
-	Logger     *slog.Logger              // for what nobody can be told otherwise; nil = dropped
-	Waiting    func(repo, holder string) // called once when another process holds a repo's lock; may be nil
+	Dir      string            // the state directory; made if missing
+	Client   *remote.Client    // required
+	Cache    *blockcache.Cache // required
+	ReadOnly bool              // every change is refused
+	// PullRequests lets changes be staged where the token may not write but may
+	// open pull requests: their commits open them.
+	PullRequests bool
+	Private      bool                      // repos made by a commit are private unless that commit says otherwise
+	MountPoint   string                    // told to processes that wait for our locks; may be ""
+	Logger       *slog.Logger              // for what nobody can be told otherwise; nil = dropped
+	Waiting      func(repo, holder string) // called once when another process holds a repo's lock; may be nil
 }
 
 var (
@@ -42,6 +43,26 @@ type CommitOptions struct {
 	Automatic   bool          // nobody asked for this very commit: it may be held, and never creates an empty repo
 	Wait        time.Duration // how long to wait for files that are open for writing
 	Progress    func(Event)   // called from several goroutines, one at a time; may be nil
+
+	// Force settles a conflict: where both sides changed a path, ours goes over
+	// theirs. It also goes on where the base is gone from the Hub.
+	Force bool
+	// CreatePR opens a pull request on the branch instead of moving it. It
+	// begins at the base, wherever the branch is: it conflicts with nothing.
+	CreatePR bool
+	// Branch commits to another branch of the repo, which is made from the base
+	// if it is missing; "" = the worktree's own. Not with CreatePR.
+	Branch string
+	// Allow and Ignore choose by path what is committed, by the rules of
+	// huggingface_hub: shell patterns whose "*" matches "/" too, and "dir/"
+	// means all below dir. With a nil Allow all is allowed. What they leave out
+	// stays staged. What is moved goes whole or not at all.
+	Allow, Ignore []string
+	// Split makes several commits of more than one can carry. Without it that is
+	// a *TooLargeError.
+	Split bool
+	// ModelCard gives a new model repo without a README.md a minimal one.
+	ModelCard bool
 }
 
 // A Result says what a commit did.
@@ -53,6 +74,12 @@ type Result struct {
 	Bytes     int64    `json:"bytes"`               // of the files added and changed
 	Busy      []string `json:"busy,omitempty"`      // left out because they are open for writing
 	Left      string   `json:"left,omitempty"`      // why an automatic commit left staged what is: this mount may not write it
+
+	Branch      string   `json:"branch,omitempty"`       // where it went, if not to the worktree's own branch
+	PullRequest string   `json:"pull_request,omitempty"` // page of the pull request that was opened
+	Commits     int      `json:"commits,omitempty"`      // how many were made; Commit is the last one
+	Skipped     int      `json:"skipped,omitempty"`      // paths that Allow and Ignore left staged
+	Warnings    []string `json:"warnings,omitempty"`     // of the Hub, about README.md
 }
 
 // An Event is progress of a commit. Phases are "hash", "upload", "commit" and
@@ -65,26 +92,6 @@ type Event struct {
 	Files      int    `json:"files"`
 	TotalFiles int    `json:"total_files"`
 }
-
-// A ConflictError says that the branch and the staged work changed the same
-// paths. Everything stays staged. It matches remote.ErrConflict.
-type ConflictError struct {
-	Paths []string // sorted
-	Head  string   // commit the branch is at
-}
-
-func (e *ConflictError) Error() string {
-	paths := e.Paths
-	more := ""
-	if len(paths) > 5 {
-		more = fmt.Sprintf(" and %d more", len(paths)-5)
-		paths = paths[:5]
-	}
-	return "changed here and on the Hub: " + strings.Join(paths, ", ") + more
-}
-
-// Is matches remote.ErrConflict.
-func (e *ConflictError) Is(target error) bool { return target == remote.ErrConflict }
 
 // A Status is what a worktree has to say about itself.
 type Status struct {

@@ -69,7 +69,7 @@ func TestConflict(t *testing.T) {
 				if d := cmp.Diff(before, view(t, tr)); d != "" {
 					t.Error(d)
 				}
-				if err := tr.Discard(""); err != nil {
+				if _, err := tr.Discard(ctx, ""); err != nil {
 					t.Fatal(err)
 				}
 				if res, err := tr.Commit(ctx, CommitOptions{}); err != nil || !res.Unchanged {

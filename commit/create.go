@@ -64,6 +64,9 @@ func (w *Worktree) fresh(perm fs.FileMode) (*File, error) {
 	w.mu.RLock()
 	st := w.st
 	w.mu.RUnlock()
+	if st == nil {
+		return nil, errDropped
+	}
 	seq, g, err := st.newFile()
 	if err != nil {
 		return nil, err
@@ -80,6 +83,9 @@ func (w *Worktree) name(f *File, s *slot) (bool, error) {
 	defer w.unlock()
 	if w.closed {
 		return false, fs.ErrClosed
+	}
+	if w.st != f.st {
+		return false, errDropped
 	}
 	if !s.valid() {
 		return false, nil
@@ -151,6 +157,9 @@ func (w *Worktree) try(valid func() bool, do func() (record, error), done func()
 	defer w.unlock()
 	if w.closed {
 		return false, fs.ErrClosed
+	}
+	if w.st == nil {
+		return false, errDropped
 	}
 	if !valid() {
 		return true, nil

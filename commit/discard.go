@@ -1,28 +1,35 @@
 package commit
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"strings"
 	"syscall"
 )
 
+// A Discarded says what Discard did beyond dropping what was staged.
+type Discarded struct {
+	Head      string   `json:"head,omitempty"`      // commit of the branch that the worktree moved on to; "" if it did not
+	Conflicts []string `json:"conflicts,omitempty"` // paths that are still in conflict with the branch
+}
+
 // Discard drops what is staged at a path and below, so that it means what the
 // base has there; "" drops everything. A moved file is two paths: where it
 // was, and where it is. EBUSY while a commit runs.
-func (w *Worktree) Discard(path string) error {
+func (w *Worktree) Discard(ctx context.Context, path string) (Discarded, error) {
 	select {
 	case <-w.commit:
 		defer func() { w.commit <- struct{}{} }()
 	default:
-		return fmt.Errorf("discard %q: a commit is running: %w", path, syscall.EBUSY)
+		return Discarded{}, fmt.Errorf("discard %q: a commit is running: %w", path, syscall.EBUSY)
 	}
 	changes, err := w.discard(path)
 	if err != nil {
-		return fmt.Errorf("discard %q: %w", path, err)
+		return Discarded{}, fmt.Errorf("discard %q: %w", path, err)
 	}
 	w.tell(changes)
-	return nil
+	return Discarded{}, nil
 }
 
 func (w *Worktree) discard(path string) ([]Change, error) {

@@ -37,7 +37,7 @@ func TestEdit(t *testing.T) {
 	if st, err := f.Stat(); err != nil || st.Size() != 0 {
 		t.Error(st, err)
 	}
-	if err := tr.Discard("big.bin"); err != nil {
+	if _, err := tr.Discard(ctx, "big.bin"); err != nil {
 		t.Fatal(err)
 	}
 	if got := content(t, tr, "big.bin"); got != big {

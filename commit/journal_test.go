@@ -204,7 +204,7 @@ func TestFullDisk(t *testing.T) {
 			if err := d.Rename(ctx, "m", d, "mm", 0); !errors.Is(err, syscall.ENOSPC) {
 				t.Error(err)
 			}
-			if err := tr.Discard(""); !errors.Is(err, syscall.ENOSPC) {
+			if _, err := tr.Discard(ctx, ""); !errors.Is(err, syscall.ENOSPC) {
 				t.Error(err)
 			}
 		}

@@ -219,7 +219,7 @@ func (w *Worktree) cleanUp(st *state, seqs []uint64, clean bool) {
 func (st *state) setAside(tail []byte, seqs []uint64, named map[uint64]*File) error {
 	var dir string
 	for n := 1; ; n++ {
-		dir = fmt.Sprintf("damaged-%d", n)
+		dir = fmt.Sprintf("%s%d", asidePrefix, n)
 		err := st.disk.root.Mkdir(dir, 0o700)
 		if err == nil {
 			break
@@ -240,3 +240,6 @@ func (st *state) setAside(tail []byte, seqs []uint64, named map[uint64]*File) er
 	}
 	return st.disk.syncDir(dir)
 }
+
+// asidePrefix begins the names of directories that setAside makes.
+const asidePrefix = "damaged-"

@@ -154,7 +154,8 @@ func TestRacingWriteOpens(t *testing.T) {
 			t.Fatalf("round %d: the reader sees the writes", round)
 		}
 		must(t, os.Remove(f.path("file")))
-		must(t, f.store.Opened()[0].Discard("file"))
+		_, err = f.store.Opened()[0].Discard(t.Context(), "file")
+		must(t, err)
 		f.eventually("the committed file is back", func() bool {
 			b, err := os.ReadFile(f.path("file"))
 			return err == nil && string(b) == old
