@@ -109,12 +109,14 @@ type Status struct {
 }
 
 // A StagedPath is one staged change. Op is "add", "change", "delete", "move"
-// (of a committed file or directory; From says where it was) or "mkdir".
+// (of a committed file or directory; From says where it was), "link" (a symbolic
+// link; Target is what it says) or "mkdir".
 type StagedPath struct {
 	Path   string `json:"path"`
 	Op     string `json:"op"`
 	Size   int64  `json:"size"`
 	From   string `json:"from,omitempty"`
+	Target string `json:"target,omitempty"`
 	Reason string `json:"reason,omitempty"` // why a commit leaves it out, if it does
 }
 
@@ -124,11 +126,12 @@ type Change struct {
 	Name string
 }
 
-// A Node is what a name means: exactly one of a directory, a staged file, or
-// a committed file, which is then described by Entry.
+// A Node is what a name means: exactly one of a directory, a staged file, a
+// symbolic link, or a committed file, which is then described by Entry.
 type Node struct {
 	Dir   *Dir
 	File  *File
+	Link  *Link
 	Entry remote.Entry // Path is where the content is in its commit, not where the file is shown
 	Attr  Attr         // of committed files and of directories
 }

@@ -30,6 +30,11 @@ func (w *Worktree) apply(r record) error {
 		w.drop(d.kids[name])
 		d.vacate(name, r.N)
 		return nil
+	case opLink:
+		if r.Q == "" {
+			return misfit(r)
+		}
+		return w.set(r.P, &kid{link: linkOf(r)})
 	case opMv:
 		return w.applyMv(r)
 	case opSwap:
@@ -198,7 +203,7 @@ func (w *Worktree) taken(p string, e *moved, dir bool) (d *Dir, name string, k *
 	case k == nil || k.gone():
 		err = fmt.Errorf("%w: nothing at %q", errRecord, p)
 	}
-	return d, name, &kid{dir: k.dirOrNil(), file: k.fileOrNil(), ref: k.refOrNil()}, err
+	return d, name, &kid{dir: k.dirOrNil(), file: k.fileOrNil(), ref: k.refOrNil(), link: k.linkOrNil()}, err
 }
 
 func (k *kid) dirOrNil() *Dir {
@@ -220,6 +225,13 @@ func (k *kid) refOrNil() *ref {
 		return nil
 	}
 	return k.ref
+}
+
+func (k *kid) linkOrNil() *Link {
+	if k == nil {
+		return nil
+	}
+	return k.link
 }
 
 func (w *Worktree) applyMv(r record) error {

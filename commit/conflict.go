@@ -169,9 +169,13 @@ const (
 func (w *Worktree) beside(p *plan) map[string]int {
 	known := make(map[*File]bool)
 	for _, it := range p.items {
-		if it.file != nil {
+		if it.file != nil && it.link == "" {
 			known[it.file] = true
 		}
+	}
+	copied := make(map[string]bool)
+	for _, l := range p.links {
+		copied[l.P] = true
 	}
 	left := make(map[string]bool)
 	for _, l := range p.left {
@@ -183,6 +187,10 @@ func (w *Worktree) beside(p *plan) map[string]int {
 		for name, k := range d.kids {
 			q, late := join(at, name), k.gen > p.mark.gen
 			switch {
+			case k.link != nil && leftOut(q) == "":
+				if late || !copied[q] { // it may become a copy by the next commit
+					found[q] = besideFile
+				}
 			case left[q] || leftOut(q) != "":
 			case k.dir != nil:
 				if k.through == nil {

@@ -17,12 +17,21 @@ type differ struct {
 	items   map[string]*item
 	deletes map[string]bool
 	left    []StagedPath
+
+	place, placeDir string          // see Worktree.ShowAt
+	found           map[string]*kid // links, by path
+	links           []linked        // those that become copies
+	copied          int             // files of theirs
 }
 
 // diff gives the items, not yet hashed, and the deleted paths.
 func diff(ctx context.Context, base *remote.Snapshot, root *shot) (*differ, error) {
-	x := &differ{ctx: ctx, base: base, root: root, items: make(map[string]*item), deletes: make(map[string]bool)}
+	x := &differ{ctx: ctx, base: base, root: root, items: make(map[string]*item), deletes: make(map[string]bool), found: make(map[string]*kid)}
+	x.place, x.placeDir = root.place, root.placeDir
 	if err := x.walk(root); err != nil {
+		return nil, err
+	}
+	if err := x.becomeCopies(); err != nil {
 		return nil, err
 	}
 	for p, it := range x.items {
@@ -80,6 +89,8 @@ func (x *differ) walk(d *shot) error {
 			x.add(&item{path: p, file: k.file}, leftOut(p))
 		case k.ref != nil:
 			x.add(movedItem(p, k.ref.entry), leftOut(p))
+		case k.link != nil:
+			x.found[p] = k
 		case k.dir != nil:
 			if err := x.walk(sub); err != nil {
 				return err
@@ -174,7 +185,8 @@ func (x *differ) shows(p string) (bool, error) {
 		case k.dir != nil && deeper:
 			d, rest = d.subs[k.dir], more
 		default:
-			return !deeper && (k.file != nil || k.ref != nil), nil
+			// Under a link nothing is deleted before it becomes a copy.
+			return !deeper && (k.file != nil || k.ref != nil) || k.link != nil, nil
 		}
 	}
 }

@@ -31,12 +31,13 @@ type Dir struct {
 }
 
 // A kid is what a name in a Dir means: a directory, a staged file, committed
-// content moved here, or with none of them set: nothing, whatever the base
-// has. Kids are replaced, never changed, so that two looks can be compared.
+// content moved here, a symbolic link, or with none of them set: nothing,
+// whatever the base has. Kids are replaced, never changed, so that two looks can be compared.
 type kid struct {
 	dir  *Dir
 	file *File
 	ref  *ref
+	link *Link
 	gen  uint64 // Worktree.gen when it came
 
 	// covers says of a directory that the base may have something else at its
@@ -52,7 +53,7 @@ type kid struct {
 // looked for in the base when it is next asked for.
 var unchecked = new(remote.Snapshot)
 
-func (k *kid) gone() bool { return k.dir == nil && k.file == nil && k.ref == nil }
+func (k *kid) gone() bool { return k.dir == nil && k.file == nil && k.ref == nil && k.link == nil }
 
 // A ref is committed content away from its place.
 type ref struct {

@@ -59,6 +59,8 @@ func (d *Dir) edit(ctx context.Context, name string, truncate bool) (*File, erro
 			return nil, syscall.ENOENT
 		case s.dir() != nil:
 			return nil, syscall.EISDIR
+		case s.kid != nil && s.kid.link != nil:
+			return nil, syscall.ELOOP // who opens a name is led on by the kernel
 		case s.kid != nil && s.kid.file != nil && !s.kid.file.Frozen():
 			return s.kid.file, nil
 		}

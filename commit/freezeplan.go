@@ -31,9 +31,10 @@ func (w *Worktree) plan(ctx context.Context, wait time.Duration) (p *plan, err e
 				continue
 			}
 			for _, it := range busy {
-				p.busy = append(p.busy, it.path)
+				p.busy = append(p.busy, it.stagedAt())
 			}
 			p.sort()
+			p.busy = slices.Compact(p.busy)
 			return p, nil
 		}
 		p.thaw()
@@ -70,7 +71,7 @@ func (w *Worktree) draft(ctx context.Context) (p *plan, busy []*item, err error)
 	if err != nil {
 		return nil, nil, err
 	}
-	p.left = x.left
+	p.left, p.links = x.left, x.links
 	for path := range x.deletes {
 		p.deletes = append(p.deletes, path)
 	}
@@ -92,11 +93,17 @@ func (w *Worktree) renamed(p *plan) bool {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	for _, it := range p.items {
-		if it.file == nil {
+		if it.file == nil || it.link != "" {
 			continue
 		}
 		d, name := w.find(it.path)
 		if d == nil || d.kids[name] == nil || d.kids[name].file != it.file {
+			return true
+		}
+	}
+	for _, l := range p.links {
+		d, name := w.find(l.P)
+		if d == nil || d.kids[name] == nil || d.kids[name].link == nil || d.kids[name].link.Target != l.T {
 			return true
 		}
 	}
@@ -129,6 +136,12 @@ func (p *plan) freeze(items []*item) (busy []*item, err error) {
 			p.lost = true
 		}
 	}
+	// What is busy is in no plan, and a link is in it as a whole or not at all.
+	links := make(map[string]bool)
+	for _, it := range busy {
+		links[it.link] = true
+	}
+	p.drop(func(it *item) bool { return it.link != "" && links[it.link] })
 	return busy, nil
 }
 

@@ -138,29 +138,36 @@ func (p *plan) hashAll(ctx context.Context, long bool, progress func(Event)) err
 			n++
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelHashes)
-	for _, it := range p.items {
-		if it.file == nil {
-			continue
-		}
-		g.Go(func() error {
-			s, err := it.file.hash(ctx, long, false, func(m int64) {
-				progress(Event{Phase: "hash", Path: it.path, Done: done.Add(m), Total: total.Load(), Files: int(files.Load()), TotalFiles: n})
+	// The copies that links become after what they are copies of: a file is read
+	// once.
+	for _, copies := range []bool{false, true} {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(parallelHashes)
+		for _, it := range p.items {
+			if it.file == nil || copies != (it.link != "") {
+				continue
+			}
+			g.Go(func() error {
+				s, err := it.file.hash(ctx, long, false, func(m int64) {
+					progress(Event{Phase: "hash", Path: it.path, Done: done.Add(m), Total: total.Load(), Files: int(files.Load()), TotalFiles: n})
+				})
+				if err != nil {
+					return fmt.Errorf("%s: %w", it.path, err)
+				}
+				files.Add(1)
+				it.sum, it.size = s, s.size
+				it.same = it.had && s.is(it.old.Blob)
+				if it.same {
+					it.blob = it.old.Blob
+				}
+				return nil
 			})
-			if err != nil {
-				return fmt.Errorf("%s: %w", it.path, err)
-			}
-			files.Add(1)
-			it.sum, it.size = s, s.size
-			it.same = it.had && s.is(it.old.Blob)
-			if it.same {
-				it.blob = it.old.Blob
-			}
-			return nil
-		})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
 	}
-	return g.Wait()
+	return nil
 }
 
 // matches reports whether the Hub has this content at the path already.

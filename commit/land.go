@@ -40,6 +40,10 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	}
 	rs = append(rs, r)
 	for _, it := range late {
+		if it.link != "" {
+			rs = append(rs, p.restored(it.link))
+			continue
+		}
 		rs = append(rs, record{Op: opPut, P: it.path, S: it.file.seq, M: uint32(it.file.mode)})
 	}
 	// Without the record the next process finds the commit by its intent.
@@ -141,7 +145,7 @@ func (p *plan) checkAgain() (late []*item) {
 // prepareAdoption notes what the files are like while they are still here.
 func (p *plan) prepareAdoption() {
 	for _, it := range p.items {
-		if it.file == nil {
+		if it.file == nil || it.link != "" {
 			continue
 		}
 		it.file.mu.Lock()
@@ -160,7 +164,7 @@ func (w *Worktree) adopt(p *plan) {
 	var g errgroup.Group
 	g.SetLimit(parallelAdoptions) // each waits for the disk
 	for _, it := range p.items {
-		if it.file == nil {
+		if it.file == nil || it.link != "" {
 			continue
 		}
 		g.Go(func() error {

@@ -222,6 +222,9 @@ func rm(t testing.TB, w *Worktree, p string) {
 // read gives the content of a node.
 func readNode(t testing.TB, w *Worktree, n Node) string {
 	t.Helper()
+	if n.Link != nil {
+		return "-> " + n.Link.Target
+	}
 	if n.File != nil {
 		g, err := n.File.Open(os.O_RDONLY)
 		if err != nil {
@@ -273,7 +276,7 @@ func view(t testing.TB, w *Worktree) map[string]string {
 		for _, n := range names {
 			p := join(at, n.Name)
 			m, err := d.Lookup(ctx, n.Name)
-			if err != nil || m.Dir != n.Dir || m.File != n.File || m.Entry != n.Entry {
+			if err != nil || m.Dir != n.Dir || m.File != n.File || m.Link != n.Link || m.Entry != n.Entry {
 				t.Errorf("%s: List and Lookup differ: %+v, %+v, %v", p, n.Node, m, err)
 			}
 			if n.Dir != nil {

@@ -34,10 +34,15 @@ type shot struct {
 	origin string
 	kids   map[string]*kid
 	subs   map[*Dir]*shot
+
+	place, placeDir string // of the root: see Worktree.ShowAt
 }
 
 func (d *Dir) shoot(at string) *shot {
 	s := &shot{path: at, based: d.based, origin: d.origin}
+	if d.parent == nil {
+		s.place, s.placeDir = d.w.shownAt, d.w.shownDir
+	}
 	if len(d.kids) == 0 {
 		return s
 	}
@@ -67,7 +72,7 @@ func (s *shot) commits() bool {
 			if sub := s.subs[k.dir]; sub.based && !sub.natural() || sub.commits() {
 				return true
 			}
-		case leftOut(p) == "":
+		case k.link == nil && leftOut(p) == "": // of a link what it leads to decides
 			return true
 		}
 	}

@@ -14,6 +14,7 @@ type plan struct {
 	parent  string   // commit it lies on top of, "" = none
 	items   []*item  // sorted by path
 	deletes []string // files, sorted
+	links   []linked // links that it makes copies of
 
 	// The rest is not in the journal.
 	base    *remote.Snapshot // the tree of parent
@@ -36,6 +37,7 @@ type item struct {
 	had  bool
 	same bool // parent has this content there already: nothing to be sent
 	lfs  bool
+	link string // it is, or is part of, the copy that the link at this path becomes
 	mode remote.PreuploadMode
 }
 
@@ -66,10 +68,18 @@ func (p *plan) bytes() (n int64) {
 	return n
 }
 
-// drop takes items out, and gives their files back.
+// drop takes items out, and gives their files back. The copy that a link becomes
+// goes as a whole.
 func (p *plan) drop(out func(*item) bool) {
+	links := make(map[string]bool)
+	for _, it := range p.items {
+		if it.link != "" && out(it) {
+			links[it.link] = true
+		}
+	}
+	defer p.dropLinks(links)
 	p.items = slices.DeleteFunc(p.items, func(it *item) bool {
-		if !out(it) {
+		if it.link != "" && !links[it.link] || it.link == "" && !out(it) {
 			return false
 		}
 		if it.file != nil {
@@ -90,9 +100,9 @@ func (p *plan) thaw() {
 
 // intent is the plan as the journal has it.
 func (p *plan) intent() record {
-	r := record{Op: opIntent, C: p.parent, Dels: p.deletes}
+	r := record{Op: opIntent, C: p.parent, Dels: p.deletes, Lns: p.links}
 	for _, it := range p.items {
-		a := added{P: it.path, ID: it.blob.ID, Size: it.size, Same: it.same}
+		a := added{P: it.path, ID: it.blob.ID, Size: it.size, Same: it.same, L: it.link}
 		if it.file != nil {
 			a.S = it.file.seq
 		}

@@ -13,7 +13,7 @@ import (
 
 // journalVersion is in the first line of a journal. A higher number is
 // refused, since cutting what an older program does not know would lose it.
-const journalVersion = 1
+const journalVersion = 2
 
 // Kinds of records. Paths are those of the moment the record was written.
 const (
@@ -25,10 +25,11 @@ const (
 	opDel     = "del"     // P is gone
 	opMv      = "mv"      // P went to Q, replacing it; E if P was committed content, D if a directory
 	opSwap    = "swap"    // P and Q changed places; E and D of P, F and G of Q
+	opLink    = "link"    // P is a symbolic link to Q, made at T
 	opDir     = "dir"     // P is a directory: a new one, or with O one that shows through to base directory O
 	opDiscard = "discard" // what was staged at P and below is dropped
 	opPlan    = "plan"    // what is staged up to here is what the next intent is about
-	opIntent  = "intent"  // a commit with Adds and Dels on top of C is about to be sent
+	opIntent  = "intent"  // a commit with Adds and Dels on top of C is about to be sent; the links Lns become files by it
 	opVoid    = "void"    // the last S intents came to nothing
 )
 
@@ -50,6 +51,7 @@ type record struct {
 	T    *time.Time `json:"t,omitempty"`
 	Adds []added    `json:"adds,omitempty"`
 	Dels []string   `json:"dels,omitempty"`
+	Lns  []linked   `json:"lns,omitempty"`
 }
 
 // moved is committed content away from its place.
@@ -72,6 +74,7 @@ type added struct {
 	ID   string `json:"id"`
 	Size int64  `json:"size"`
 	Same bool   `json:"same,omitempty"` // no change: nothing of it is sent
+	L    string `json:"l,omitempty"`    // it is, or is part of, the copy that the link at this path becomes
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -16,6 +16,8 @@ func (d *Dir) records(rs []record, at string) []record {
 			rs = append(rs, record{Op: opPut, P: p, S: k.file.seq, M: uint32(k.file.mode)})
 		case k.ref != nil:
 			rs = append(rs, record{Op: opRef, P: p, E: movedFrom(k.ref.entry, k.ref.commit)})
+		case k.link != nil:
+			rs = append(rs, k.link.record(p))
 		case k.dir != nil:
 			if k.covers {
 				rs = append(rs, record{Op: opDel, P: p})

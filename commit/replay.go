@@ -137,9 +137,9 @@ func (w *Worktree) applyIntent(r record) error {
 	if w.mark == nil {
 		return misfit(r)
 	}
-	p := &plan{mark: w.mark, parent: r.C, deletes: r.Dels}
+	p := &plan{mark: w.mark, parent: r.C, deletes: r.Dels, links: r.Lns}
 	for _, a := range r.Adds {
-		it := &item{path: a.P, blob: remote.Blob{ID: a.ID}, size: a.Size, same: a.Same}
+		it := &item{path: a.P, blob: remote.Blob{ID: a.ID}, size: a.Size, same: a.Same, link: a.L}
 		if a.S != 0 {
 			if it.file = w.files[a.S]; it.file == nil {
 				return misfit(r)

@@ -11,15 +11,18 @@ import (
 // view stays as it was, but for what others had committed before. It needs no
 // look at either base, so that replay does the same. Under Worktree.mu.
 func (w *Worktree) retire(p *plan, base *remote.Snapshot) []Change {
-	r := &retiring{w: w, p: p, base: base, paths: make(map[string]*item), files: make(map[*File]*item), full: make(map[string]bool), origins: make(map[string]string)}
+	r := &retiring{w: w, p: p, base: base, paths: make(map[string]*item), files: make(map[*File]*item), full: make(map[string]bool), origins: make(map[string]string), links: make(map[string]bool)}
 	for _, it := range p.items {
 		r.paths[it.path] = it
-		if it.file != nil {
+		if it.file != nil && it.link == "" {
 			r.files[it.file] = it
 		}
 		for dir := parentOf(it.path); dir != "" && !r.full[dir]; dir = parentOf(dir) {
 			r.full[dir] = true
 		}
+	}
+	for _, l := range p.links {
+		r.links[l.P] = true
 	}
 	for d, pos := range p.mark.pos {
 		if d.based {
@@ -39,6 +42,7 @@ type retiring struct {
 	files   map[*File]*item
 	full    map[string]bool   // directories the plan put something into
 	origins map[string]string // where the plan put what a base directory showed
+	links   map[string]bool   // by path, that became copies
 	changes []Change
 }
 
@@ -67,6 +71,11 @@ func (r *retiring) walk(d *Dir) {
 			}
 		case k.file != nil:
 			r.file(d, name, k, late)
+		case k.link != nil:
+			if !late && planned && r.links[join(pos, name)] {
+				delete(d.kids, name)
+				r.changes = append(r.changes, Change{Dir: d, Name: name})
+			}
 		case k.ref != nil:
 			if it := r.paths[join(pos, name)]; !late && planned && it != nil && it.file == nil {
 				d.keep(name, it.blob, k.ref.attr)

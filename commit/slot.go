@@ -150,6 +150,8 @@ func (s *slot) node() (Node, error) {
 		return Node{Dir: s.kid.dir, Attr: s.kid.dir.attr()}, nil
 	case s.kid.file != nil:
 		return Node{File: s.kid.file}, nil
+	case s.kid.link != nil:
+		return Node{Link: s.kid.link}, nil
 	}
 	return Node{Entry: s.kid.ref.entry, Attr: s.kid.ref.attr}, nil
 }

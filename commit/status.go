@@ -27,11 +27,12 @@ func (w *Worktree) Status(ctx context.Context) Status {
 	if w.base != nil {
 		s.Hidden = w.base.Hidden()
 	}
-	v := &inventory{x: differ{ctx: ctx, base: w.base}, reasons: w.reasons}
+	v := &inventory{x: differ{ctx: ctx, base: w.base, items: make(map[string]*item), deletes: make(map[string]bool), found: make(map[string]*kid)}, reasons: w.reasons}
 	root := w.root.shoot("")
 	w.mu.RUnlock()
 
 	v.walk(root)
+	v.links(root)
 	s.Staged, s.Busy = v.staged, v.busy
 	slices.SortFunc(s.Staged, func(a, b StagedPath) int { return strings.Compare(a.Path, b.Path) })
 	slices.Sort(s.Busy)
@@ -61,6 +62,9 @@ func (v *inventory) walk(d *shot) {
 			}
 		case k.ref != nil:
 			sp.Op, sp.Size, sp.From = "move", k.ref.entry.Size, k.ref.entry.Path
+		case k.link != nil:
+			v.x.found[p] = k
+			continue
 		case k.dir != nil:
 			sub := d.subs[k.dir]
 			v.walk(sub)
@@ -80,6 +84,24 @@ func (v *inventory) walk(d *shot) {
 				continue
 			}
 			sp.Op = "delete"
+		}
+		v.staged = append(v.staged, sp)
+	}
+}
+
+// links adds the links, with the reason of those that lead nowhere. Without the
+// base's listing it is not known.
+func (v *inventory) links(root *shot) {
+	v.x.root, v.x.place, v.x.placeDir = root, root.place, root.placeDir
+	err := v.x.becomeCopies()
+	why := make(map[string]string)
+	for _, l := range v.x.left {
+		why[l.Path] = l.Reason
+	}
+	for p, k := range v.x.found {
+		sp := StagedPath{Path: p, Op: "link", Target: k.link.Target, Size: int64(len(k.link.Target)), Reason: why[p]}
+		if sp.Reason == "" && err == nil {
+			sp.Reason = v.reasons[p]
 		}
 		v.staged = append(v.staged, sp)
 	}

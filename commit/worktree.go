@@ -40,6 +40,8 @@ type Worktree struct {
 	user      string // whose work is staged, as repo.json has it
 	held      error  // another process has the state
 	adopting  *adoption
+	shownAt   string // where programs see the directory shownDir of the repo; "" = not known
+	shownDir  string
 	lastErr   string
 	warnings  []string // found when the state was opened
 	conflicts []string

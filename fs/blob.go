@@ -50,7 +50,7 @@ func blobIdentity(n commit.Node) any {
 
 // same recognises the committed file that the node is bound to.
 func (n *blobNode) same(c commit.Node) bool {
-	return c.Dir == nil && c.File == nil && c.Entry.Blob.ID == n.entry.Load().Blob.ID
+	return c.Dir == nil && c.File == nil && c.Link == nil && c.Entry.Blob.ID == n.entry.Load().Blob.ID
 }
 
 func (n *blobNode) fill(out *fuse.Attr) {

@@ -50,6 +50,9 @@ func (m *mount) info(ctx context.Context, p string) (Info, error) {
 		info.Busy = slices.Contains(pl.work.Status(ctx).Busy, pl.path)
 		info.Passthrough = m.backings.state()
 		return info, nil
+	case n.Link != nil:
+		info.Staged, info.Size, info.Cached, info.Whole = true, int64(len(n.Link.Target)), int64(len(n.Link.Target)), true
+		return info, nil
 	default:
 		return m.blobInfo(ctx, pl, rel, info)
 	}

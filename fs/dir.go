@@ -144,6 +144,8 @@ func (d *dirNode) child(name string, n commit.Node, out *fuse.EntryOut) (*fusefs
 		return in, nil
 	case n.File != nil:
 		return d.stagedChild(name, n.File, out)
+	case n.Link != nil:
+		return d.linkChild(name, n.Link, out), nil
 	}
 	return d.blobChild(name, n, out), nil
 }

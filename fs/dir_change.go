@@ -183,11 +183,6 @@ func operations(in *fusefs.Inode) fusefs.InodeEmbedder {
 	return in.Operations()
 }
 
-// Symlink is refused: links are not committed.
-func (d *dirNode) Symlink(ctx context.Context, target, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	return nil, d.refuse(ctx, "symlink", name)
-}
-
 // Link is refused: Git knows no hard links.
 func (d *dirNode) Link(ctx context.Context, target fusefs.InodeEmbedder, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	return nil, d.refuse(ctx, "link", name)
@@ -214,7 +209,7 @@ func (d *dirNode) edit(ctx context.Context, name string, truncate bool, same fun
 	}
 	n, err := dir.Lookup(ctx, name)
 	switch {
-	case errors.Is(err, iofs.ErrNotExist), err == nil && n.Dir != nil:
+	case errors.Is(err, iofs.ErrNotExist), err == nil && (n.Dir != nil || n.Link != nil):
 		return syscall.ESTALE
 	case err != nil:
 		return err

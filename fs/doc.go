@@ -11,6 +11,7 @@
 //	dirNode         one *commit.Dir for life, wherever it is moved; a repo is the root Dir of its worktree
 //	blobNode        one committed Blob
 //	stagedNode      one *commit.File
+//	symlinkNode     one staged symbolic link
 //	controlDir      .hubfs at the root of the mount, and the files in it
 //
 // Identity is content: a node never comes to mean other bytes. When a name

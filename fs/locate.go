@@ -141,8 +141,11 @@ func walk(ctx context.Context, w *commit.Worktree, parts []string) (place, error
 			return place{}, err
 		}
 		pl.node, pl.kind = n, "file"
-		if n.Dir != nil {
+		switch {
+		case n.Dir != nil:
 			pl.kind = "dir"
+		case n.Link != nil:
+			pl.kind = "link"
 		}
 	}
 	return pl, nil

@@ -203,6 +203,7 @@ func (m *mount) watch(w *commit.Worktree) {
 	m.seen[w] = true
 	m.mu.Unlock()
 	if !known {
+		m.showAt(w)
 		w.OnChange(m.changed)
 	}
 }

@@ -245,6 +245,11 @@ func (n *namespaceNode) rename(name string, newParent fusefs.InodeEmbedder, newN
 	if err := n.m.store.RenameNew(from, repo); err != nil {
 		return err
 	}
+	for _, w := range n.m.store.Opened() {
+		if w.Repo() == repo {
+			n.m.showAt(w)
+		}
+	}
 	n.mu.Lock()
 	e := n.repos[name]
 	delete(n.repos, name)

@@ -11,9 +11,6 @@ import (
 var posixNot = map[string]string{
 	"Link":                "there are no hard links",
 	"LinkUnlinkRename":    "there are no hard links",
-	"SymlinkReadlink":     "links are not committed",
-	"SetattrSymlink":      "links are not committed",
-	"OpenSymlinkRace":     "links are not committed",
 	"FcntlFlockLocksFile": "locks are the kernel's own, and a process is in nobody's way but others'",
 }
 

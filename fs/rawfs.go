@@ -81,6 +81,12 @@ func (r *rawFS) Mknod(cancel <-chan struct{}, input *fuse.MknodIn, name string, 
 	return st
 }
 
+func (r *rawFS) Symlink(cancel <-chan struct{}, header *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
+	st := r.RawFileSystem.Symlink(cancel, header, target, name, out)
+	out.Ino = shownIno(out.Ino)
+	return st
+}
+
 func (r *rawFS) ReadDirPlus(cancel <-chan struct{}, input *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	st := r.RawFileSystem.ReadDirPlus(cancel, input, out)
 	if st.Ok() {

@@ -145,6 +145,8 @@ func (d *dirNode) list(ctx context.Context) ([]dirent, error) {
 		switch {
 		case n.Dir != nil:
 			e.mode, id, e.ino = syscall.S_IFDIR, n.Dir, d.m.dirNode(n.Dir).ino
+		case n.Link != nil:
+			e.mode, id = syscall.S_IFLNK, n.Link
 		case n.File == nil:
 			id = blobIdentity(n.Node)
 		}

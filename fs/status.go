@@ -42,7 +42,7 @@ type InfoRequest struct {
 // An Info is what .hubfs/info says about one path, as JSON.
 type Info struct {
 	Path        string `json:"path"` // relative to the mount; "" = its root
-	Kind        string `json:"kind"` // "root", "namespace", "repo", "dir" or "file"; "" with Error
+	Kind        string `json:"kind"` // "root", "namespace", "repo", "dir", "link" or "file"; "" with Error
 	Repo        string `json:"repo,omitempty"`
 	Revision    string `json:"revision,omitempty"`
 	Commit      string `json:"commit,omitempty"`
