@@ -100,6 +100,13 @@ func (w *Worktree) exportDir(ctx context.Context, d *Dir, root *os.Root, at stri
 			if err := k.file.export(root, p); err != nil {
 				return fmt.Errorf("export %s: %w", p, err)
 			}
+		case k.link != nil:
+			if err := root.MkdirAll(at, 0o777); err != nil {
+				return err
+			}
+			if err := root.Symlink(k.link.Target, p); err != nil {
+				return fmt.Errorf("export %s: %w", p, err)
+			}
 		case k.dir != nil:
 			if !k.dir.based && len(k.dir.kids) == 0 {
 				if err := root.MkdirAll(p, 0o777); err != nil {

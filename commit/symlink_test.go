@@ -102,10 +102,10 @@ func TestLinkNames(t *testing.T) {
 	again("after a checkpoint")
 	w.reopen()
 	again("after a close")
-	if err := tr.Discard("d"); err != nil {
+	if _, err := tr.Discard(ctx, "d"); err != nil {
 		t.Error(err)
 	}
-	if err := tr.Discard("c"); err != nil {
+	if _, err := tr.Discard(ctx, "c"); err != nil {
 		t.Error(err)
 	}
 	if got := content(t, tr, "c"); got != "c" {
