@@ -28,7 +28,8 @@ type File struct {
 	mu       sync.Mutex
 	mode     fs.FileMode // permission bits the user sees; on disk it is always 0600
 	holds    int         // commits that have or may yet have it; > 0 = frozen
-	unlinked bool        // no name leads here any more
+	unlinked bool        // no name leads here any more, or none has yet
+	nameless bool        // none ever did: Link may give it one
 	place    filePlace
 	blob     remote.Blob // when retired
 	final    fs.FileInfo // what Stat says once the file is no longer in files/

@@ -11,6 +11,9 @@ import (
 // whatever has it. A file that is still open waits in the trash for the next
 // sweep.
 func (st *state) discard(f *File) {
+	f.mu.Lock()
+	f.unlinked = true
+	f.mu.Unlock()
 	if !f.remove(false) {
 		st.mu.Lock()
 		st.trash[f.seq] = f
@@ -36,8 +39,8 @@ func (f *File) Closed() {
 func (f *File) remove(force bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.place != inStaging {
-		return true
+	if f.place != inStaging || !f.unlinked {
+		return true // it has been named meanwhile
 	}
 	if f.holds > 0 {
 		return true // thaw comes here again

@@ -183,11 +183,6 @@ func operations(in *fusefs.Inode) fusefs.InodeEmbedder {
 	return in.Operations()
 }
 
-// Link is refused: Git knows no hard links.
-func (d *dirNode) Link(ctx context.Context, target fusefs.InodeEmbedder, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
-	return nil, d.refuse(ctx, "link", name)
-}
-
 func (d *dirNode) refuse(ctx context.Context, what, name string) syscall.Errno {
 	err := d.m.writable()
 	if err == nil {

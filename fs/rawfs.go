@@ -45,6 +45,21 @@ func (r *rawFS) Create(cancel <-chan struct{}, input *fuse.CreateIn, name string
 	return st
 }
 
+func (r *rawFS) Tmpfile(cancel <-chan struct{}, input *fuse.CreateIn, out *fuse.CreateOut) fuse.Status {
+	st := r.RawFileSystem.Tmpfile(cancel, input, out)
+	out.Ino = shownIno(out.Ino)
+	if st.Ok() {
+		r.setBacking(out.NodeId, &out.OpenOut)
+	}
+	return st
+}
+
+func (r *rawFS) Link(cancel <-chan struct{}, input *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
+	st := r.RawFileSystem.Link(cancel, input, name, out)
+	out.Ino = shownIno(out.Ino)
+	return st
+}
+
 // setBacking completes the answer for a handle that its node made a
 // passthrough one. The id is there: the handle is counted, and its RELEASE
 // cannot come before this answer.
