@@ -102,7 +102,7 @@ func (w *Worktree) name(f *File, s *slot) (bool, error) {
 
 // compactAfter is how many records a journal has at least when it is
 // rewritten while it is used.
-const compactAfter = 10_000
+var compactAfter = 10_000 // tests: fewer
 
 // compact rewrites a journal that has become much longer than what it says,
 // so that programs that make and remove files all day do not fill the disk.

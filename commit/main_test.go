@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 		child()
 		return
 	}
+	if os.Getenv(killEnv) != "" {
+		killChild()
+		return
+	}
 	flag.Set("rapid.checks", "40")
 	goleak.VerifyTestMain(m)
 }

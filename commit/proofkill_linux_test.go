@@ -1,0 +1,350 @@
+package commit
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hubfs/hubfs/integration/proof"
+	"github.com/hubfs/hubfs/remote/hubtest"
+)
+
+// kworld has the Hub of all points, each of which has its own repo on it.
+type kworld struct {
+	t    *testing.T
+	hub  *hubtest.Hub
+	dir  string
+	next atomic.Int64
+}
+
+// A kcase is one point of one scene: where a first process is killed, and where
+// the one that recovers, if it is.
+type kcase struct {
+	scene  kscene
+	at     killPoint
+	second killPoint
+	all    bool // the recovery is killed at each of its points
+	late   bool // a file is changed before the last sync
+}
+
+func (c kcase) String() string {
+	s := fmt.Sprintf("%s, killed %s", c.scene.name, c.at)
+	if c.second.n != 0 {
+		s += fmt.Sprintf(", again %s", c.second)
+	}
+	return s
+}
+
+// run makes a world for the case, kills, recovers and compares. calls are those
+// of the process that was killed last, or that had no reason to be.
+func (k *kworld) run(c kcase) (calls int, killed bool, err error) {
+	id := fmt.Sprintf("acme/m%d", k.next.Add(1))
+	dir := filepath.Join(k.dir, strings.TrimPrefix(id, "acme/"))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return 0, false, err
+	}
+	defer os.RemoveAll(dir)
+	if c.scene.start != nil {
+		k.hub.Repo(id).Commit("main", "start", c.scene.start)
+	}
+	job := kjob{URL: k.hub.URL(), Dir: dir, Repo: id, Steps: c.scene.steps}
+	done, calls, killed, err := k.child(job, c.at)
+	if err != nil {
+		return calls, killed, err
+	}
+	if c.second.n != 0 {
+		job.Recover = true
+		if _, calls, killed, err = k.child(job, c.second); err != nil {
+			return calls, killed, fmt.Errorf("recovery: %w", err)
+		}
+	}
+	return calls, killed, k.verify(c, id, dir, done)
+}
+
+// child runs a job until its point, and gives how many of its steps were done.
+func (k *kworld) child(job kjob, at killPoint) (done, calls int, killed bool, err error) {
+	b, err := json.Marshal(job)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	name := job.Dir + ".job"
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		return 0, 0, false, err
+	}
+	defer os.Remove(name)
+	out, err := os.CreateTemp(k.dir, "said")
+	if err != nil {
+		return 0, 0, false, err
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), killEnv+"="+name, "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "GOGC=off")
+	cmd.Stdout, cmd.Stderr = out, out
+	calls, killed, err = runTraced(cmd, job.Dir, at)
+	said, rerr := os.ReadFile(out.Name())
+	if err == nil {
+		err = rerr
+	}
+	if err != nil {
+		return 0, calls, killed, fmt.Errorf("%w: %s", err, said)
+	}
+	for line := range strings.Lines(string(said)) {
+		if n, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
+			done = n
+		}
+	}
+	return done, calls, killed, nil
+}
+
+// verify opens what the dead process left.
+func (k *kworld) verify(c kcase, id, dir string, done int) error {
+	errs := &failures{TB: k.t}
+	w := &world{t: errs, hub: k.hub, dir: dir}
+	w.open()
+	defer w.close()
+	views := kviews(c.scene.start, c.scene.steps)
+	tr, err := w.store.Worktree(ctx, parse(errs, id))
+	if errors.Is(err, fs.ErrNotExist) && c.scene.start == nil && done == 0 {
+		return nil // not even begun
+	}
+	if err != nil {
+		return err
+	}
+	if s := tr.Status(ctx); s.LastError != "" {
+		return errors.New(s.LastError)
+	}
+	got := kclean(view(errs, tr))
+	at := -1
+	for i := done; i <= min(done+1, len(c.scene.steps)) && at < 0; i++ {
+		if loose := c.second.n != 0 || restarted(c.scene.steps[:i]); ksame(got, views[i].view, loose) || ksame(got, views[i].merged, loose) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return fmt.Errorf("after %d steps, in %v (-want +got):\n%s", done, next(c.scene.steps, done), cmp.Diff(views[done].view, got))
+	}
+	want := files(views[at].merged)
+	if c.late {
+		// Work that goes on before the outcome of the last commit is known.
+		for _, p := range kpaths(got) {
+			if c.touch(p) {
+				do(errs, tr, []string{"edit", p, "+late"})
+				want[p] += "+late"
+				break
+			}
+		}
+	}
+	if _, err := ksync(ctx, tr, len(c.scene.steps)); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	if d := cmp.Diff(want, files(kclean(view(errs, tr)))); d != "" {
+		return fmt.Errorf("after the sync (-want +got):\n%s", d)
+	}
+	if c.scene.start == nil && tr.New() && len(want) == 0 {
+		return errs.err // a repo is made with its first file
+	}
+	r := k.hub.Repo(id)
+	if d := cmp.Diff(want, remoteFiles(r)); d != "" {
+		return fmt.Errorf("the Hub (-want +got):\n%s", d)
+	}
+	if err := kcommits(r, c.scene.steps, views, c.second.n != 0); err != nil {
+		return err
+	}
+	if tr.Dirty() {
+		return fmt.Errorf("still staged: %+v", tr.Status(ctx))
+	}
+	if tr.st != nil {
+		if ents, _ := os.ReadDir(tr.st.disk.path + "/files"); len(ents) != 0 {
+			return fmt.Errorf("content of nobody is left: %v", ents)
+		}
+	}
+	return errs.err
+}
+
+// touch reports whether a path is one that no other changes.
+func (c kcase) touch(p string) bool {
+	for _, s := range c.scene.steps {
+		if s.Op == "theirs" && s.P == p {
+			return false
+		}
+	}
+	return true
+}
+
+// restarted: an orderly end may forget empty directories.
+func restarted(steps []kstep) bool {
+	return slices.ContainsFunc(steps, func(s kstep) bool { return s.Op == "restart" })
+}
+
+func ksame(a, b map[string]string, loose bool) bool {
+	if loose {
+		a, b = files(a), files(b)
+	}
+	return cmp.Equal(a, b)
+}
+
+// kcommits looks at each commit: one for a sync at most, with what was there then.
+func kcommits(r *hubtest.Repo, steps []kstep, views []kview, twice bool) error {
+	seen := make(map[int]bool)
+	for _, c := range r.Log("main") {
+		n, ok := strings.CutPrefix(c.Title, "sync ")
+		if !ok {
+			continue
+		}
+		i, err := strconv.Atoi(n)
+		if err != nil || seen[i] && !(twice && i == len(steps)) {
+			return fmt.Errorf("the commit %q is there twice", c.Title)
+		}
+		seen[i] = true
+		if i == len(steps) {
+			continue // the last one, which was compared
+		}
+		got := make(map[string]string)
+		for p := range r.Files(c.ID) {
+			if p != attributes {
+				got[p] = string(r.Read(c.ID, p))
+			}
+		}
+		if d := cmp.Diff(views[i+1].hub, got); d != "" {
+			return fmt.Errorf("commit %q (-want +got):\n%s", c.Title, d)
+		}
+	}
+	return nil
+}
+
+func next(steps []kstep, i int) string {
+	if i < len(steps) {
+		return steps[i].String()
+	}
+	return "the end"
+}
+
+// kclean takes away what the Hub adds.
+func kclean(v map[string]string) map[string]string {
+	delete(v, attributes)
+	return v
+}
+
+// failures is a testing.TB for goroutines that are not the test's own.
+type failures struct {
+	testing.TB
+	err error
+}
+
+func (f *failures) Helper()                   {}
+func (f *failures) Error(a ...any)            { f.err = errors.New(fmt.Sprint(a...)) }
+func (f *failures) Errorf(s string, a ...any) { f.err = fmt.Errorf(s, a...) }
+func (f *failures) Fatal(a ...any)            { panic(fmt.Sprint(a...)) }
+func (f *failures) Fatalf(s string, a ...any) { panic(fmt.Sprintf(s, a...)) }
+
+func newKworld(t *testing.T) *kworld {
+	dir := t.TempDir()
+	hub, err := hubtest.New(hubtest.Options{Dir: filepath.Join(dir, "hub")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := hub.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	hub.AddUser("alice", token, hubtest.User{Orgs: map[string]string{"acme": "write"}})
+	t.Cleanup(func() { hub.Close() })
+	return &kworld{t: t, hub: hub, dir: dir}
+}
+
+// ktally is what was tried.
+type ktally struct {
+	t              *testing.T
+	k              *kworld
+	points, second atomic.Int64
+	wg             sync.WaitGroup
+	work           chan kcase
+}
+
+func (y *ktally) try(c kcase) (killed bool) {
+	defer func() {
+		if e := recover(); e != nil {
+			y.t.Errorf("%v: %v", c, e)
+		}
+	}()
+	_, killed, err := y.k.run(c)
+	if err != nil {
+		y.t.Errorf("%v: %v", c, err)
+		return false
+	}
+	if killed {
+		y.points.Add(1)
+		if c.second.n > 0 {
+			y.second.Add(1)
+		}
+	}
+	return killed
+}
+
+// worker tries a case, and at some all points of its recovery.
+func (y *ktally) worker() {
+	for c := range y.work {
+		if !c.all {
+			y.try(c)
+			continue
+		}
+		for c.second = (killPoint{n: 1}); y.try(c); c.second.n++ {
+			after := c
+			after.second.after = true
+			y.try(after)
+		}
+	}
+}
+
+// TestProofKill kills a process at the n-th call that changes a file, before and
+// after it, over scenes; then the next one recovers, and may be killed at that
+// too. What had returned is there, what was under way is there or not, nothing
+// else is, and each sync is one commit at most.
+func TestProofKill(t *testing.T) {
+	r := proof.Rand(proof.Seed(t))
+	y := &ktally{t: t, k: newKworld(t), work: make(chan kcase)}
+	for range 2 {
+		y.wg.Go(y.worker)
+	}
+	want := int64(proof.N(60, 2_000, 25_000))
+	run := func(s kscene, stride int, recovery float64) {
+		calls, _, err := y.k.run(kcase{scene: s})
+		if err != nil {
+			t.Errorf("%s: %v", s.name, err)
+			return
+		}
+		if stride == 1 {
+			t.Logf("%s: %d steps, %d calls", s.name, len(s.steps), calls)
+		}
+		for p := r.IntN(stride); p < 2*calls; p += stride {
+			c := kcase{scene: s, at: killPoint{p/2 + 1, p%2 == 1}, late: r.IntN(3) == 0}
+			y.work <- c
+			if c.late, c.all = false, r.Float64() < recovery; c.all {
+				y.work <- c
+			}
+		}
+	}
+	for _, s := range kscenes {
+		run(s, proof.N(31, 1, 1), float64(proof.N(5, 4, 30))/100)
+	}
+	for y.points.Load() < want && !t.Failed() {
+		run(krandom(r, 30), proof.N(31, 2, 2), 0.05)
+	}
+	close(y.work)
+	y.wg.Wait()
+	if n := y.points.Load(); n < want {
+		t.Errorf("%d points are fewer than %d", n, want)
+	}
+	proof.Say(t, "%d points, %d of them in the recovery from another", y.points.Load(), y.second.Load())
+}
