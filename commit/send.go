@@ -44,7 +44,12 @@ func (c *committing) lookFor(ctx context.Context, cause error) (res Result, keep
 	case err != nil || !sure:
 		if errors.Is(cause, remote.ErrConflict) {
 			// Refused for sure; only earlier attempts are in doubt.
-			return res, false, errors.Join(cause, err, w.void(1))
+			if verr := w.void(1); err != nil || verr != nil {
+				return res, false, errors.Join(cause, err, verr)
+			}
+			// Where the branch is, it may be that nothing of them ever comes: on
+			// top of that, the Hub takes either theirs or ours.
+			return res, false, errMoved
 		}
 		return res, true, fmt.Errorf("%w; the next sync finds out", cause)
 	case landed == c.p:

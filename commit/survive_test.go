@@ -325,3 +325,40 @@ func TestSharedStateDir(t *testing.T) {
 		t.Error(st.Mode())
 	}
 }
+
+// A commit that was planned on top of another one's and never sent, because the
+// process ended, does not stand in the way of the next.
+func TestRebasedAndNeverSent(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Put("a", "a")
+	tr := w.tree("acme/m")
+	save(t, tr, "b", "b")
+	r.Put("theirs", "x")
+	sent := 0
+	w.hub.Fault(func(q *http.Request) *hubtest.Fault {
+		if !isCommit(q) {
+			return nil
+		}
+		if sent++; sent == 2 {
+			w.crash() // the first was refused: the branch had moved
+			return &hubtest.Fault{Status: 500}
+		}
+		return nil
+	})
+	short, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	if res, err := tr.Commit(short, CommitOptions{}); err == nil {
+		t.Fatalf("%+v", res)
+	}
+	w.hub.Fault(nil)
+	w.open()
+	tr = w.tree("acme/m")
+	commitAll(t, tr)
+	if d := cmp.Diff(map[string]string{"a": "a", "b": "b", "theirs": "x"}, remoteFiles(r)); d != "" {
+		t.Error(d)
+	}
+	if n := len(r.Log("main")); n != 4 {
+		t.Error(n, "commits")
+	}
+}
