@@ -285,8 +285,12 @@ func krandom(r *rand.Rand, n int) kscene {
 			// Not where a conflict could come of it.
 			add(kstep{Op: op, P: fmt.Sprint("their/", count%4), D: text})
 		case "restart":
-			closeAll()
-			add(kstep{Op: op})
+			// With nothing staged the others' work comes with it: not for the
+			// model to know.
+			if maps.Equal(k.base, k.hub) {
+				closeAll()
+				add(kstep{Op: op})
+			}
 		}
 	}
 	return s

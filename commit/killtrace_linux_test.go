@@ -92,30 +92,31 @@ type syscallInfo struct {
 }
 
 // runTraced runs a command that calls traceMe, and kills it at a point. It
-// gives how many changing calls there were below dir, and whether the process
-// was killed.
-func runTraced(cmd *exec.Cmd, dir string, at killPoint) (calls int, killed bool, err error) {
+// gives how many changing calls there were below dir, and at which the process
+// was killed; "" if it was not.
+func runTraced(cmd *exec.Cmd, dir string, at killPoint) (calls int, point string, err error) {
 	runtime.LockOSThread() // the kernel knows the tracer by its thread
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		return 0, false, err
+		return 0, "", err
 	}
 	pid := cmd.Process.Pid
 	defer cmd.Process.Release()
 	defer unix.Kill(pid, unix.SIGKILL)
 	var ws unix.WaitStatus
 	if _, err := unix.Wait4(pid, &ws, 0, nil); err != nil {
-		return 0, false, err
+		return 0, "", err
 	}
 	err = unix.PtraceSetOptions(pid, unix.PTRACE_O_EXITKILL|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACESECCOMP|unix.PTRACE_O_TRACESYSGOOD)
 	if err == nil {
 		err = unix.PtraceCont(pid, 0)
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("ptrace: %w", err)
+		return 0, "", fmt.Errorf("ptrace: %w", err)
 	}
 	leaving := make(map[int]bool) // threads that are to be killed at the end of a call
+	killed := false
 	kill := func() {
 		killed = true
 		unix.Kill(pid, unix.SIGKILL)
@@ -126,15 +127,15 @@ func runTraced(cmd *exec.Cmd, dir string, at killPoint) (calls int, killed bool,
 		case err == unix.EINTR:
 			continue
 		case err != nil:
-			return calls, killed, fmt.Errorf("wait: %w", err)
+			return calls, point, fmt.Errorf("wait: %w", err)
 		case ws.Exited() || ws.Signaled():
 			if tid != pid {
 				continue
 			}
 			if ws.Signaled() != killed || ws.Exited() && ws.ExitStatus() != 0 {
-				return calls, killed, fmt.Errorf("the process ended with %#x", uint32(ws))
+				return calls, point, fmt.Errorf("the process ended with %#x", uint32(ws))
 			}
-			return calls, killed, nil
+			return calls, point, nil
 		case killed:
 			continue
 		}
@@ -144,8 +145,11 @@ func runTraced(cmd *exec.Cmd, dir string, at killPoint) (calls int, killed bool,
 			kill()
 			continue
 		case sig == unix.SIGTRAP && ws.TrapCause() == unix.PTRACE_EVENT_SECCOMP:
-			if changes(tid, pid, dir) {
+			if call := changes(tid, pid, dir); call != "" {
 				calls++
+				if calls == at.n {
+					point = call
+				}
 				if calls == at.n && !at.after {
 					kill()
 					continue
@@ -164,24 +168,55 @@ func runTraced(cmd *exec.Cmd, dir string, at killPoint) (calls int, killed bool,
 	}
 }
 
-// changes reports whether a thread stands before a call that changes something
-// below dir: calls with a path do, those with a descriptor if it is one of a file there.
-func changes(tid, pid int, dir string) bool {
+// changes says which call a thread stands before that changes something below
+// dir, "" if none: those with a path do, those with a descriptor if it is one of
+// a file there.
+func changes(tid, pid int, dir string) string {
 	const getSyscallInfo = 0x420e
 	var info syscallInfo
 	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, getSyscallInfo, uintptr(tid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
 	if errno != 0 {
 		panic(fmt.Sprintf("ptrace(GET_SYSCALL_INFO): %v", errno))
 	}
-	fd := info.args[0]
+	name, fd := descriptorCalls[info.nr], info.args[0]
 	switch info.nr {
 	case unix.SYS_COPY_FILE_RANGE, unix.SYS_SPLICE:
 		fd = info.args[2]
-	case unix.SYS_WRITE, unix.SYS_PWRITE64, unix.SYS_WRITEV, unix.SYS_PWRITEV, unix.SYS_PWRITEV2, unix.SYS_SENDFILE,
-		unix.SYS_FALLOCATE, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_FTRUNCATE, unix.SYS_FCHMOD, unix.SYS_IOCTL:
-	default:
-		return true
+	case unix.SYS_OPENAT:
+		return "create of " + text(tid, info.args[1])
+	case unix.SYS_UNLINKAT:
+		return "removal of " + text(tid, info.args[1])
+	case unix.SYS_MKDIRAT:
+		return "mkdir of " + text(tid, info.args[1])
+	case unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2:
+		return "rename to " + text(tid, info.args[3])
+	case unix.SYS_LINKAT:
+		return "link at " + text(tid, info.args[3])
+	case unix.SYS_SYMLINKAT:
+		return "symlink at " + text(tid, info.args[2])
+	case unix.SYS_TRUNCATE:
+		return "truncate of " + text(tid, info.args[0])
+	}
+	if name == "" {
+		return fmt.Sprintf("call %d of %s", info.nr, text(tid, info.args[1]))
 	}
 	path, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, int32(fd)))
-	return err == nil && strings.HasPrefix(path, dir+"/")
+	if err != nil || !strings.HasPrefix(path, dir+"/") {
+		return ""
+	}
+	return name + " of " + strings.TrimPrefix(path, dir+"/")
+}
+
+var descriptorCalls = map[uint64]string{
+	unix.SYS_WRITE: "write", unix.SYS_PWRITE64: "write", unix.SYS_WRITEV: "write", unix.SYS_PWRITEV: "write", unix.SYS_PWRITEV2: "write",
+	unix.SYS_COPY_FILE_RANGE: "copy", unix.SYS_SENDFILE: "copy", unix.SYS_SPLICE: "copy", unix.SYS_IOCTL: "reflink", unix.SYS_FALLOCATE: "fallocate",
+	unix.SYS_FSYNC: "sync", unix.SYS_FDATASYNC: "sync", unix.SYS_FTRUNCATE: "truncate", unix.SYS_FCHMOD: "chmod",
+}
+
+// text is a string of a stopped process.
+func text(tid int, addr uint64) string {
+	buf := make([]byte, 256)
+	n, _ := unix.PtracePeekData(tid, uintptr(addr), buf)
+	s, _, _ := strings.Cut(string(buf[:max(n, 0)]), "\x00")
+	return s
 }

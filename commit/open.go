@@ -57,6 +57,13 @@ func (w *Worktree) recover(ctx context.Context, st *state, id identity) error {
 	w.assumed = w.allowed
 	w.isNew = id.New && w.base == nil
 	w.user = id.User
+	if id.New && !w.isNew {
+		// The process ended between the two: repo.json must not say so when the
+		// journal, which goes first, is gone.
+		if err := st.identify(w.identity()); err != nil {
+			w.s.o.Logger.Warn("a repo that was made is still noted as new", "repo", w.repo.String(), "error", err)
+		}
+	}
 	if len(w.pending) == 0 {
 		if rs := w.records(); st.journal.length() > 2*len(rs)+100 {
 			if err := st.journal.rewrite(rs); err != nil {

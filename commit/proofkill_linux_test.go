@@ -46,46 +46,56 @@ func (c kcase) String() string {
 	return s
 }
 
-// run makes a world for the case, kills, recovers and compares. calls are those
-// of the process that was killed last, or that had no reason to be.
-func (k *kworld) run(c kcase) (calls int, killed bool, err error) {
+// run makes a world for the case, kills, recovers and compares. It gives how
+// many calls the first process made, and at which calls there was a kill.
+func (k *kworld) run(c kcase) (calls int, killed []string, err error) {
 	id := fmt.Sprintf("acme/m%d", k.next.Add(1))
 	dir := filepath.Join(k.dir, strings.TrimPrefix(id, "acme/"))
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return 0, false, err
+		return 0, nil, err
 	}
 	defer os.RemoveAll(dir)
 	if c.scene.start != nil {
 		k.hub.Repo(id).Commit("main", "start", c.scene.start)
 	}
 	job := kjob{URL: k.hub.URL(), Dir: dir, Repo: id, Steps: c.scene.steps}
-	done, calls, killed, err := k.child(job, c.at)
+	done, calls, at, err := k.child(job, c.at)
+	if at != "" {
+		killed = append(killed, at)
+	}
 	if err != nil {
 		return calls, killed, err
 	}
 	if c.second.n != 0 {
 		job.Recover = true
-		if _, calls, killed, err = k.child(job, c.second); err != nil {
+		_, _, at, err := k.child(job, c.second)
+		if at != "" {
+			killed = append(killed, at)
+		}
+		if err != nil {
 			return calls, killed, fmt.Errorf("recovery: %w", err)
 		}
 	}
-	return calls, killed, k.verify(c, id, dir, done)
+	if err := k.verify(c, id, dir, done); err != nil {
+		return calls, killed, fmt.Errorf("%s: %w", strings.Join(killed, ", then "), err)
+	}
+	return calls, killed, nil
 }
 
 // child runs a job until its point, and gives how many of its steps were done.
-func (k *kworld) child(job kjob, at killPoint) (done, calls int, killed bool, err error) {
+func (k *kworld) child(job kjob, at killPoint) (done, calls int, killed string, err error) {
 	b, err := json.Marshal(job)
 	if err != nil {
-		return 0, 0, false, err
+		return 0, 0, "", err
 	}
 	name := job.Dir + ".job"
 	if err := os.WriteFile(name, b, 0o600); err != nil {
-		return 0, 0, false, err
+		return 0, 0, "", err
 	}
 	defer os.Remove(name)
 	out, err := os.CreateTemp(k.dir, "said")
 	if err != nil {
-		return 0, 0, false, err
+		return 0, 0, "", err
 	}
 	defer os.Remove(out.Name())
 	defer out.Close()
@@ -278,12 +288,17 @@ func (y *ktally) try(c kcase) (killed bool) {
 			y.t.Errorf("%v: %v", c, e)
 		}
 	}()
-	_, killed, err := y.k.run(c)
+	_, calls, err := y.k.run(c)
 	if err != nil {
 		y.t.Errorf("%v: %v", c, err)
 		return false
 	}
-	if killed {
+	want := 1
+	if c.second.n > 0 {
+		want = 2
+	}
+	if len(calls) == want {
+		killed = true
 		y.points.Add(1)
 		if c.second.n > 0 {
 			y.second.Add(1)

@@ -362,3 +362,46 @@ func TestRebasedAndNeverSent(t *testing.T) {
 		t.Error(n, "commits")
 	}
 }
+
+// A repo that a process made on the Hub, and did not live to note in repo.json,
+// is no new one when the next process has committed it and its state goes away.
+func TestMadeAndNotNoted(t *testing.T) {
+	w := newWorld(t)
+	tr, err := w.store.Create(ctx, parse(t, "acme/new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, tr, "a", "a")
+	tr.st.disk.hook = func(op, name string) error {
+		if op == "rename" && name == identityName {
+			return syscall.EIO
+		}
+		return nil
+	}
+	if res, err := tr.Commit(ctx, CommitOptions{}); !errors.Is(err, syscall.EIO) {
+		t.Fatal(res, err)
+	}
+	w.crash()
+	w.open()
+	tr = w.tree("acme/new")
+	commitAll(t, tr)
+	dir := tr.st.disk.path
+	tr.st.disk.hook = func(op, name string) error {
+		if op == "remove" && name == identityName {
+			return syscall.EIO
+		}
+		return nil
+	}
+	if err := w.store.Close(); !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	if id, err := readIdentity(dir); err != nil || id.New {
+		t.Errorf("%+v, %v", id, err)
+	}
+	w.cache.Close()
+	w.client.Close()
+	w.open()
+	if got := content(t, w.tree("acme/new"), "a"); got != "a" {
+		t.Error(got)
+	}
+}
