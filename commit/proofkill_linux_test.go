@@ -332,7 +332,7 @@ func TestProofKill(t *testing.T) {
 	for range 2 {
 		y.wg.Go(y.worker)
 	}
-	want := int64(proof.N(60, 2_000, 25_000))
+	want := int64(proof.N(60, 4_000, 25_000))
 	run := func(s kscene, stride int, recovery float64) {
 		calls, _, err := y.k.run(kcase{scene: s})
 		if err != nil {
