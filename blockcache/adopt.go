@@ -73,7 +73,7 @@ func (c *Cache) adoptFile(key digest, path string, f *os.File) (*os.File, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Remove(path); err != nil {
+	if err := c.effect("remove", path, "", func() error { return os.Remove(path) }); err != nil {
 		whole.Close()
 		return nil, err
 	}
@@ -81,15 +81,19 @@ func (c *Cache) adoptFile(key digest, path string, f *os.File) (*os.File, error)
 }
 
 func (c *Cache) adoptByRename(key digest, path string, f *os.File) error {
-	if err := syncData(f); err != nil {
+	if err := c.effect("sync", path, "", func() error { return syncData(f) }); err != nil {
 		return err
 	}
 	to := key.whole()
+	sub := to[:len("blobs/ab")]
 	var dir *os.File
 	err := c.dir.mended(func() (err error) {
 		root := c.dir.at()
-		if err = root.MkdirAll(to[:len("blobs/ab")], 0o700); err == nil {
-			dir, err = root.Open(to[:len("blobs/ab")])
+		if dir, err = root.Open(sub); err == nil {
+			return nil
+		}
+		if err = c.effect("mkdir", "", sub, func() error { return root.MkdirAll(sub, 0o700) }); err == nil {
+			dir, err = root.Open(sub)
 		}
 		return err
 	})
@@ -100,7 +104,9 @@ func (c *Cache) adoptByRename(key digest, path string, f *os.File) error {
 
 	_, done := c.claim(key)
 	defer done()
-	err = unix.Renameat(unix.AT_FDCWD, path, int(dir.Fd()), key.name())
+	err = c.effect("rename", path, to, func() error {
+		return unix.Renameat(unix.AT_FDCWD, path, int(dir.Fd()), key.name())
+	})
 	if err == nil && !c.dir.names(to, f) { // path was something else by then
 		c.dir.remove(to)
 		err = unix.ENOENT
@@ -113,6 +119,14 @@ func (c *Cache) adoptByRename(key digest, path string, f *os.File) error {
 		c.touch(to, fi)
 	}
 	return nil
+}
+
+// effect does what changes the files that Adopt is about.
+func (c *Cache) effect(op, from, to string, do func() error) error {
+	if c.around != nil {
+		return c.around(op, from, to, do)
+	}
+	return do()
 }
 
 func (c *Cache) adoptByCopy(key digest, f *os.File, n int64) (whole *os.File, err error) {

@@ -25,12 +25,17 @@ type Options struct {
 	// Logger gets what happens in the background and no caller is told: dropped
 	// content, a disk that cannot be written. nil means nothing is logged.
 	Logger *slog.Logger
+	// Around, for tests, is called in the place of each effect that Adopt has on
+	// files, which do has: "sync" of from, "mkdir" of to, "rename" of from to to,
+	// "remove" of from. nil means do.
+	Around func(op, from, to string, do func() error) error
 }
 
 // A Cache is a directory of blobs. Its methods may be called concurrently.
 type Cache struct {
 	dir    *directory
 	log    *slog.Logger
+	around func(op, from, to string, do func() error) error
 	ctx    context.Context // of all fetching; ends with Close
 	cancel context.CancelFunc
 
@@ -63,6 +68,7 @@ func Open(dir string, o Options) (*Cache, error) {
 	c := &Cache{
 		dir:       d,
 		log:       o.Logger,
+		around:    o.Around,
 		verifying: make(chan struct{}, 1),
 		writing:   make(chan struct{}, writers),
 		large:     make(chan struct{}, 1),

@@ -97,7 +97,7 @@ func (st *state) eraseAll() error {
 		return errors.Join(err, st.release())
 	}
 	for _, name := range aside {
-		if err := st.disk.root.RemoveAll(name); err != nil {
+		if err := st.disk.removeAll(name); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", filepath.Join(st.disk.path, name), err), st.release())
 		}
 	}

@@ -131,7 +131,7 @@ func (w *Worktree) copyStaged(old *File, truncate bool) (*File, error) {
 		if err != nil {
 			return err
 		}
-		err = cloneFile(out, in)
+		err = f.st.disk.clone(out, in)
 		if cerr := out.Close(); err == nil {
 			err = cerr
 		}
@@ -163,7 +163,7 @@ func (w *Worktree) bring(ctx context.Context, f *File, e remote.Entry) error {
 		// A descriptor of our own: others read through the blob's offset.
 		if in, ok := w.s.o.Cache.Whole(b.Key(), b.Size()); ok {
 			defer in.Close()
-			if err := cloneFile(out, in); err != nil {
+			if err := f.st.disk.clone(out, in); err != nil {
 				return err
 			}
 			return out.Close()
@@ -176,7 +176,7 @@ func (w *Worktree) bring(ctx context.Context, f *File, e remote.Entry) error {
 	for off := int64(0); off < e.Size; {
 		n, err := b.ReadAt(ctx, buf[:min(int64(len(buf)), e.Size-off)], off)
 		if n > 0 {
-			if _, werr := out.WriteAt(buf[:n], off); werr != nil {
+			if werr := f.st.disk.writeAt(out, buf[:n], off); werr != nil {
 				return werr
 			}
 			off += int64(n)
@@ -189,14 +189,4 @@ func (w *Worktree) bring(ctx context.Context, f *File, e remote.Entry) error {
 		}
 	}
 	return out.Close()
-}
-
-// cloneFile copies in to out, both at their beginning: by reference where the
-// file system can, else with the kernel's help.
-func cloneFile(out, in *os.File) error {
-	if reflink(out, in) == nil {
-		return nil
-	}
-	_, err := io.Copy(out, in)
-	return err
 }

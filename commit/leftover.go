@@ -103,7 +103,7 @@ func (s *Store) finishRename(repo remote.Repo, dir string) bool {
 	if _, err := os.Lstat(to); err == nil {
 		return false
 	}
-	return os.Rename(filepath.Join(s.o.Dir, dir), to) == nil
+	return s.renameAt(filepath.Join(s.o.Dir, dir), to) == nil
 }
 
 func readIdentity(dir string) (id identity, err error) {
@@ -270,7 +270,7 @@ func (s *Store) RenameNew(from, to remote.Repo) error {
 	if err := w.st.identify(id); err != nil {
 		return err
 	}
-	if err := os.Rename(w.st.disk.path, path); err != nil {
+	if err := s.renameAt(w.st.disk.path, path); err != nil {
 		id.Repo = from.String()
 		return errors.Join(err, w.st.identify(id))
 	}

@@ -43,7 +43,7 @@ func (e *heldError) Error() string { return "in use by " + e.by.String() }
 func (s *Store) lock(ctx context.Context, dir string, create bool, waiting func(holder)) (*os.File, error) {
 	for looks := 1; ; looks++ {
 		if create {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
+			if err := s.mkdirAt(dir); err != nil { // its parent is synced when there is something in it
 				return nil, err
 			}
 		}

@@ -220,7 +220,7 @@ func (st *state) setAside(tail []byte, seqs []uint64, named map[uint64]*File) er
 	var dir string
 	for n := 1; ; n++ {
 		dir = fmt.Sprintf("%s%d", asidePrefix, n)
-		err := st.disk.root.Mkdir(dir, 0o700)
+		err := st.disk.mkdirNew(dir)
 		if err == nil {
 			break
 		}

@@ -71,7 +71,7 @@ func (s *Store) openState(ctx context.Context, repo remote.Repo, create bool) (*
 		return nil, id, err
 	}
 	st := &state{lock: lock, next: 1, trash: make(map[uint64]*File)}
-	if st.disk, err = openDisk(dir, s.hook); err != nil {
+	if st.disk, err = openDisk(dir, s.seam); err != nil {
 		lock.Close()
 		return nil, id, err
 	}
@@ -116,7 +116,7 @@ func (st *state) reserve(p *plan) (free func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() { st.disk.root.Remove(f) }, nil
+	return func() { st.disk.remove(f) }, nil
 }
 
 // begin makes a fresh state: the journal before repo.json, whose presence
@@ -142,12 +142,7 @@ func (st *state) begin(id identity, first []record) error {
 	if err := st.identify(id); err != nil {
 		return err
 	}
-	parent, err := os.Open(filepath.Dir(st.disk.path))
-	if err != nil {
-		return err
-	}
-	defer parent.Close()
-	return st.disk.sync(parent)
+	return st.disk.syncParent()
 }
 
 // newFile makes the next empty files/<seq>.
@@ -211,6 +206,6 @@ func (st *state) erase() error {
 	}
 	st.disk.remove(filesName)
 	st.disk.remove(lockName)
-	os.Remove(st.disk.path) // stays if there is anything more in it
+	st.disk.removeAt(st.disk.path) // stays if there is anything more in it
 	return errors.Join(st.disk.close(), st.lock.Close())
 }

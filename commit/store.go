@@ -26,7 +26,7 @@ type Store struct {
 	cancel context.CancelFunc
 	flight singleflight.Group
 	work   sync.WaitGroup
-	hook   func(op, name string) error                      // tests: see disk
+	seam                                                    // tests
 	pause  func(ctx context.Context, d time.Duration) error // tests: waits between two looks
 
 	mu     sync.Mutex
@@ -48,18 +48,18 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	o.Dir = dir
-	if err := private(dir); err != nil {
+	s := &Store{o: o, pause: sleep, trees: make(map[remote.Repo]*Worktree)}
+	if err := s.private(dir); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	s := &Store{o: o, pause: sleep, trees: make(map[remote.Repo]*Worktree)}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return s, nil
 }
 
 // private makes dir if need be and refuses one that is not ours alone: what
 // is in it is committed in our name.
-func private(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func (s *seam) private(dir string) error {
+	if err := s.mkdirAll(dir); err != nil {
 		return err
 	}
 	st, err := os.Lstat(dir)
