@@ -103,7 +103,7 @@ func (l *looked) describe(ctx context.Context) State {
 // what could be read. The caller closes it in any case.
 func inspect(dir string) (l *looked, err error) {
 	l = &looked{state: State{Dir: dir}}
-	if l.disk, err = openDisk(dir, nil); err != nil {
+	if l.disk, err = openDisk(dir, seam{}); err != nil {
 		return l, err
 	}
 	st := &state{disk: l.disk, trash: make(map[uint64]*File)}
