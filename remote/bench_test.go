@@ -2,8 +2,11 @@ package remote_test
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/hubfs/hubfs/remote"
 	"github.com/hubfs/hubfs/remote/hubtest"
@@ -55,5 +58,56 @@ func BenchmarkRanges(b *testing.B) {
 	}
 	if err := g.Wait(); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// Uploads over a link of 100 MB/s whose connections carry an eighth of that at
+// most: the share of the link that is used, by a file in parts and by several.
+// A connection is kept waiting 20 ms before each answer.
+func BenchmarkUpload(b *testing.B) {
+	const rate, size = 100 << 20, 64 << 20
+	for name, o := range map[string]hubtest.Options{
+		"parts": {MultipartOver: size - 1, PartSize: 8 << 20}, "files": {},
+	} {
+		b.Run(name, func(b *testing.B) {
+			o.Dir = b.TempDir()
+			hub, err := hubtest.New(o)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer hub.Close()
+			if err := hub.Start("127.0.0.1:0"); err != nil {
+				b.Fatal(err)
+			}
+			hub.AddUser("alice", aliceToken, hubtest.User{Orgs: map[string]string{"acme": "write"}})
+			hub.Repo("acme/m")
+			hub.Shape(hubtest.Shape{Delay: 20 * time.Millisecond, Rate: rate, ConnRate: rate / 8})
+			c, err := remote.New(remote.Options{Endpoint: hub.URL(), Token: aliceToken})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			var total int64
+			b.ResetTimer()
+			for i := range b.N {
+				b.StopTimer()
+				var files []remote.LFSFile
+				each := size
+				if name == "files" {
+					each = size / 8
+				}
+				for n := range 8 * size / each {
+					content := strings.Repeat(fmt.Sprintf("%08d %08d\n", i, n), each/18)
+					files = append(files, lfsFile(content))
+					total += int64(len(content))
+				}
+				b.StartTimer()
+				if err := c.UploadLFS(b.Context(), model("acme/m"), files, remote.UploadOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(total)/b.Elapsed().Seconds()/rate, "of-link")
+			b.ReportMetric(float64(hub.Counts()[hubtest.KindLFSPut].In)/float64(total), "sent/new")
+		})
 	}
 }

@@ -26,6 +26,7 @@ type Client struct {
 	timeouts Timeouts
 	logger   *slog.Logger
 	requests atomic.Int64
+	gate     *gate // of requests that carry content to the Hub
 
 	listings *ristretto.Cache[string, *listing]
 	contents *ristretto.Cache[string, *Content]
@@ -67,7 +68,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		endpoint: u, base: u.String(), token: newSecret(o.Token),
-		timeouts: o.Timeouts, logger: o.Logger, warned: map[string]bool{}, alive: map[string]weak.Pointer[Content]{},
+		timeouts: o.Timeouts, logger: o.Logger, gate: newGate(), warned: map[string]bool{}, alive: map[string]weak.Pointer[Content]{},
 	}
 	if o.Transport == nil {
 		o.Transport = newBase(o.Timeouts)

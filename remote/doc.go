@@ -23,7 +23,13 @@
 // A commit is made in three steps: Preupload asks which files are large,
 // UploadLFS stores the content of those, Commit refers to it and carries the
 // rest. Everything before Commit may be repeated at will; Commit says so when
-// it cannot know whether it was made (ErrUnknownOutcome).
+// it cannot know whether it was made (ErrUnknownOutcome). All three can be for
+// a pull request instead of a branch (CreatePR).
+//
+// An Uploader sends over up to 32 connections, for all uploads of a client
+// together: several files, and the parts of one. What has arrived is not sent
+// again, within an upload nor by the next one. Content is streamed: no more of
+// it is in memory than the connections hold.
 //
 // # Rules
 //
@@ -57,6 +63,7 @@
 //
 // # Locks
 //
-// Client.mu, Snapshot.mu and Content.mu guard a few fields each, are never held
-// over I/O, and never nest.
+// Client.mu, Snapshot.mu, Content.mu, Uploader.mu, gate.mu and those of the
+// meters guard a few fields each and are never held over I/O. None is taken
+// under another.
 package remote

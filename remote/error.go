@@ -48,6 +48,7 @@ type Error struct {
 	// signed URL that is no longer good: its 401 is no judgement on the token
 	// and its 404 none on the file.
 	content  bool
+	expired  bool // of a signed URL, which has perhaps run out
 	badToken bool // a 401 of a call that has no other reason to answer so
 
 	problems, warnings []string // "errors" and "warnings" of the answer

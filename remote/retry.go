@@ -24,6 +24,9 @@ type policy struct {
 	header time.Duration // to wait for the head of the answer; 0 = Timeouts.Header
 	budget time.Duration // no repetition later than this; 0 = Timeouts.Retry
 	repeat repeat
+	tries  int    // at most, also of a connection that is refused; 0 = maxTries, or maxDialTries
+	long   bool   // sending takes its time: the budget bounds the waits alone
+	failed func() // if not nil, is told of each attempt that will be repeated
 }
 
 // repeat says when a request may be sent again.
@@ -66,7 +69,7 @@ func (t retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		InitialInterval: t.t.Backoff, Multiplier: 2, RandomizationFactor: 0.25, MaxInterval: 16 * t.t.Backoff,
 	}
 	waits.Reset()
-	start := time.Now()
+	start, waited := time.Now(), time.Duration(0)
 	for try := 1; ; try++ {
 		res, err := t.next.RoundTrip(req)
 		if !p.again(req, res, err, try) {
@@ -78,7 +81,11 @@ func (t retry) RoundTrip(req *http.Request) (*http.Response, error) {
 				wait = asked + wait/4
 			}
 		}
-		if time.Since(start)+wait > budget {
+		spent := waited
+		if !p.long {
+			spent = time.Since(start)
+		}
+		if waited += wait; spent+wait > budget {
 			return res, err
 		}
 		next, ok := rewind(req)
@@ -87,6 +94,9 @@ func (t retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		if res != nil {
 			drain(res.Body)
+		}
+		if p.failed != nil {
+			p.failed()
 		}
 		if err := sleep(req.Context(), wait); err != nil {
 			closeBody(next)
@@ -98,7 +108,11 @@ func (t retry) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // again reports whether another try makes sense and is allowed.
 func (p policy) again(req *http.Request, res *http.Response, err error, try int) bool {
-	if try >= maxTries || req.Context().Err() != nil {
+	tries, dials := maxTries, maxDialTries
+	if p.tries > 0 {
+		tries, dials = p.tries, p.tries
+	}
+	if try >= tries || req.Context().Err() != nil {
 		return false
 	}
 	idempotent := p.repeat == repeatAlways || req.Method == http.MethodGet || req.Method == http.MethodHead
@@ -107,7 +121,7 @@ func (p policy) again(req *http.Request, res *http.Response, err error, try int)
 			return false
 		}
 		if unreached(err) {
-			return try < maxDialTries
+			return try < dials
 		}
 		return idempotent
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -13,202 +11,202 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const parallelUploads = 6
-
 // patience is how long repetitions of a request may go on that nobody waits
 // for with a system call: uploads and commits outlast a rate limit's window.
 func (c *Client) patience() time.Duration { return 12 * c.timeouts.Retry }
 
 // UploadLFS stores content that the Hub does not have yet, so that a commit can
-// refer to it: 256 objects are asked about in one request, several are sent
-// side by side, each is verified where the Hub wants it. Files of one content
-// are sent once. A lost or refused upload is repeated from its beginning.
+// refer to it. It is an Uploader that is given all files at once.
 func (c *Client) UploadLFS(ctx context.Context, repo Repo, files []LFSFile, o UploadOptions) error {
-	if err := repo.check(); err != nil {
-		return err
+	u := c.Upload(ctx, repo, o)
+	_ = u.Add(files...) // Wait says it too
+	return u.Wait()
+}
+
+// An Uploader stores content that the Hub does not have yet, while more of it
+// becomes known. Up to 256 objects are asked about in one request; what the Hub
+// wants is sent over at most 32 connections for all uploads of the client,
+// large objects first, the parts of one side by side. Objects are verified
+// where the Hub wants it. Files of one content are sent once.
+//
+// Failures that pass are ridden out: a part that has arrived is not sent again,
+// and URLs that have run out are asked for anew. After an error the objects
+// that have arrived stay there: the Hub will not ask for them another time.
+type Uploader struct {
+	c    *Client
+	repo Repo
+	o    UploadOptions
+	ctx  context.Context
+	g    *errgroup.Group // the planner and the objects
+	stop context.CancelCauseFunc
+
+	sending int // requests under way; guarded by the client's gate
+
+	mu     sync.Mutex
+	known  map[string]int64 // size by OID of all that was added
+	fresh  []LFSFile        // added, not yet asked about
+	ended  bool             // no more will be added
+	failed error
+	wake   chan struct{} // holds one token when fresh or ended have changed
+}
+
+// waitingObjects is how many objects may wait for a connection before the Hub
+// is asked about more: URLs run out while they wait.
+const waitingObjects = 2 * maxConns
+
+// Upload begins an upload. Wait has to be called, whatever happens.
+func (c *Client) Upload(ctx context.Context, repo Repo, o UploadOptions) *Uploader {
+	if o.Progress == nil {
+		o.Progress = func(int64) {}
 	}
-	progress := o.Progress
-	if progress == nil {
-		progress = func(int64) {}
+	u := &Uploader{c: c, repo: repo, o: o, known: map[string]int64{}, wake: make(chan struct{}, 1)}
+	ctx, u.stop = context.WithCancelCause(ctx)
+	u.g, u.ctx = errgroup.WithContext(ctx)
+	u.failed = repo.check()
+	u.g.Go(u.plan)
+	return u
+}
+
+// Add hands over more files; it does not wait for them. The error, which Wait
+// has too, says that the upload has failed and that more files are of no use.
+func (u *Uploader) Add(files ...LFSFile) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ended {
+		return errors.New("the upload has ended")
 	}
-	known := map[string]int64{}
-	var todo []LFSFile
 	for _, f := range files {
-		size, dup := known[f.OID]
-		switch {
-		case !sha256Hex.MatchString(f.OID):
-			return fmt.Errorf("upload to %s: %s is not a SHA-256", repo, quote(f.OID))
-		case f.Size <= 0:
-			return fmt.Errorf("upload to %s: %s is empty, which only a regular file can be", repo, f.OID)
-		case dup && size != f.Size:
-			return fmt.Errorf("upload to %s: %s with two sizes, %d and %d", repo, f.OID, size, f.Size)
-		case dup:
-			progress(f.Size)
-		default:
-			known[f.OID] = f.Size
-			todo = append(todo, f)
-		}
+		u.add(f)
 	}
-	for batch := range slices.Chunk(todo, batchSize) {
-		if err := c.uploadBatch(ctx, repo, batch, o.CreatePR, progress); err != nil {
-			return fmt.Errorf("upload to %s: %w", repo, err)
-		}
+	u.stir()
+	return u.failed
+}
+
+// add takes one file. The caller holds mu.
+func (u *Uploader) add(f LFSFile) {
+	size, dup := u.known[f.OID]
+	switch {
+	case u.failed != nil:
+	case !sha256Hex.MatchString(f.OID):
+		u.failed = fmt.Errorf("%s is not a SHA-256", quote(f.OID))
+	case f.Size <= 0:
+		u.failed = fmt.Errorf("%s is empty, which only a regular file can be", f.OID)
+	case dup && size != f.Size:
+		u.failed = fmt.Errorf("%s with two sizes, %d and %d", f.OID, size, f.Size)
+	case dup:
+		u.o.Progress(f.Size)
+	default:
+		u.known[f.OID] = f.Size
+		u.fresh = append(u.fresh, f)
+	}
+}
+
+// Wait says that there are no more files, and waits for those that were added.
+func (u *Uploader) Wait() error {
+	u.mu.Lock()
+	u.ended = true
+	u.stir()
+	u.mu.Unlock()
+	err := u.g.Wait()
+	u.stop(nil)
+	if err != nil {
+		return fmt.Errorf("upload to %s: %w", u.repo, err)
 	}
 	return nil
 }
 
-func (c *Client) uploadBatch(ctx context.Context, repo Repo, files []LFSFile, pr bool, progress func(int64)) error {
-	plan, err := c.lfsBatch(ctx, repo, files, pr)
+// stir wakes the planner. The caller holds mu.
+func (u *Uploader) stir() {
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+// plan asks about files as they come, and starts what the Hub wants.
+func (u *Uploader) plan() error {
+	room := make(chan struct{}, waitingObjects)
+	for {
+		batch, more, err := u.next()
+		switch {
+		case err != nil:
+			return u.fail(err)
+		case len(batch) > 0:
+			if err := u.begin(batch, room); err != nil {
+				return u.fail(err)
+			}
+		case !more:
+			return nil
+		default:
+			select {
+			case <-u.wake:
+			case <-u.ctx.Done():
+				return context.Cause(u.ctx)
+			}
+		}
+	}
+}
+
+// next takes the largest files, as many as fit one question. more says that
+// there may be others.
+func (u *Uploader) next() (batch []LFSFile, more bool, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.failed != nil {
+		return nil, false, u.failed
+	}
+	slices.SortStableFunc(u.fresh, func(a, b LFSFile) int {
+		switch {
+		case a.Size > b.Size:
+			return -1
+		case a.Size < b.Size:
+			return 1
+		}
+		return 0
+	})
+	n := min(len(u.fresh), batchSize)
+	batch = slices.Clone(u.fresh[:n])
+	u.fresh = slices.Delete(u.fresh, 0, n)
+	return batch, !u.ended || len(u.fresh) > 0, nil
+}
+
+// fail keeps the first error for those who add.
+func (u *Uploader) fail(err error) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.failed == nil {
+		u.failed = err
+	}
+	return err
+}
+
+// begin asks about a batch and starts its objects, as room for them comes free.
+func (u *Uploader) begin(batch []LFSFile, room chan struct{}) error {
+	plan, err := u.c.lfsBatch(u.ctx, u.repo, batch, u.o.CreatePR)
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelUploads)
-	for _, f := range files {
-		m := &meter{report: progress}
-		o := plan[f.OID]
-		if o.Actions == nil || o.Actions.Upload == nil {
-			m.reach(f.Size)
+	for _, f := range batch {
+		o := &object{u: u, f: f, m: &meter{report: u.o.Progress}}
+		if wanted, err := o.planned(plan[f.OID]); err != nil {
+			return fmt.Errorf("%s: %w", f.OID, err)
+		} else if !wanted {
+			o.m.done(f.Size)
 			continue
 		}
-		g.Go(func() error {
-			err := c.upload(ctx, f, o, m)
-			var e *Error
-			if errors.As(err, &e) && e.content && (e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized) {
-				// The URL ran out while the file waited for its turn: ask for
-				// another, once.
-				plan, again := c.lfsBatch(ctx, repo, []LFSFile{f}, pr)
-				if again != nil {
-					return again
-				}
-				err = nil
-				if o = plan[f.OID]; o.Actions != nil && o.Actions.Upload != nil {
-					err = c.upload(ctx, f, o, m)
-				}
+		select {
+		case room <- struct{}{}:
+		case <-u.ctx.Done():
+			return context.Cause(u.ctx)
+		}
+		u.g.Go(func() error {
+			defer func() { <-room }()
+			if err := o.send(u.ctx); err != nil {
+				return u.fail(fmt.Errorf("%s: %w", f.OID, err))
 			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", f.OID, err)
-			}
-			m.reach(f.Size)
+			o.m.done(f.Size)
 			return nil
 		})
 	}
-	return g.Wait()
-}
-
-// upload sends one object and has it verified.
-func (c *Client) upload(ctx context.Context, f LFSFile, o lfsObject, m *meter) error {
-	href, err := c.uploadURL(o.Actions.Upload.Href)
-	if err != nil {
-		return err
-	}
-	if chunk, ok := o.Actions.Upload.chunkSize(); ok {
-		err = c.multipart(ctx, f, o, href, chunk, m)
-	} else {
-		_, err = c.put(ctx, f, href, 0, f.Size, m)
-	}
-	if err != nil || o.Actions.Verify == nil {
-		return err
-	}
-	verify, err := c.uploadURL(o.Actions.Verify.Href)
-	if err != nil {
-		return err
-	}
-	body, size, err := jsonBody(map[string]any{"oid": f.OID, "size": f.Size})
-	if err != nil {
-		return err
-	}
-	res, err := c.send(ctx, call{
-		method: http.MethodPost, path: verify, body: body, size: size, ctype: "application/json",
-		policy: policy{repeat: repeatAlways, budget: c.patience(), header: c.timeouts.Commit},
-	})
-	if err != nil {
-		return fmt.Errorf("verify: %w", err)
-	}
-	drain(res.Body)
 	return nil
-}
-
-// put sends n bytes of a file from off to a signed URL. No token goes along,
-// not even to the endpoint's own origin: the signature is the permission.
-func (c *Client) put(ctx context.Context, f LFSFile, href string, off, n int64, m *meter) (*http.Response, error) {
-	res, err := c.send(stray(ctx), call{
-		method: http.MethodPut, path: href, size: n,
-		body: func() (io.ReadCloser, error) {
-			file, err := f.Open()
-			if err != nil {
-				return nil, &sourceError{err}
-			}
-			if _, err := file.Seek(off, io.SeekStart); err != nil {
-				file.Close()
-				return nil, &sourceError{err}
-			}
-			return &source{file: file, left: n, pos: off, m: m}, nil
-		},
-		policy: policy{repeat: repeatAlways, budget: c.patience(), header: c.timeouts.Commit},
-	})
-	if err != nil {
-		return nil, err
-	}
-	drain(res.Body)
-	return res, nil
-}
-
-// A sourceError is a failure to read what is to be sent: trying again, or
-// asking the server, is of no use.
-type sourceError struct{ err error }
-
-func (e *sourceError) Error() string { return e.err.Error() }
-func (e *sourceError) Unwrap() error { return e.err }
-
-// A source is exactly left bytes of a file.
-type source struct {
-	file io.ReadCloser
-	left int64
-	pos  int64
-	m    *meter
-}
-
-func (s *source) Close() error { return s.file.Close() }
-
-func (s *source) Read(p []byte) (int, error) {
-	if s.left == 0 {
-		return 0, io.EOF
-	}
-	if int64(len(p)) > s.left {
-		p = p[:s.left]
-	}
-	n, err := s.file.Read(p)
-	s.left -= int64(n)
-	s.pos += int64(n)
-	s.m.reach(s.pos)
-	switch {
-	case err == io.EOF && s.left > 0:
-		err = &sourceError{fmt.Errorf("the file is %d bytes shorter than it was", s.left)}
-	case err != nil && err != io.EOF:
-		err = &sourceError{err}
-	case s.left == 0:
-		err = io.EOF
-	}
-	return n, err
-}
-
-// A meter reports how far one upload has come, each byte once.
-type meter struct {
-	report func(int64)
-
-	mu   sync.Mutex
-	high int64
-}
-
-func (m *meter) reach(pos int64) {
-	m.mu.Lock()
-	n := pos - m.high
-	if n > 0 {
-		m.high = pos
-	}
-	m.mu.Unlock()
-	if n > 0 {
-		m.report(n)
-	}
 }

@@ -36,17 +36,20 @@ func (u *upload) partSize(n int) int64 {
 // beginMultipart answers with an URL per part, keyed by its five-digit
 // number beside chunk_size.
 func (c *call) beginMultipart(o lfsObject) (lfsAction, error) {
-	var b [16]byte
-	rand.Read(b[:])
-	id := hex.EncodeToString(b[:])
-	u := &upload{oid: o.OID, size: o.Size, chunk: c.hub.opt.PartSize, etags: map[int]string{}}
-	u.dir = filepath.Join(c.hub.store.dir, "tmp", "parts-"+id)
-	if err := os.Mkdir(u.dir, 0o755); err != nil {
-		return lfsAction{}, err
+	id, u := c.hub.running(o)
+	if u == nil {
+		var b [16]byte
+		rand.Read(b[:])
+		id = hex.EncodeToString(b[:])
+		u = &upload{oid: o.OID, size: o.Size, chunk: c.hub.opt.PartSize, etags: map[int]string{}}
+		u.dir = filepath.Join(c.hub.store.dir, "tmp", "parts-"+id)
+		if err := os.Mkdir(u.dir, 0o755); err != nil {
+			return lfsAction{}, err
+		}
+		c.hub.mu.Lock()
+		c.hub.uploads[id] = u
+		c.hub.mu.Unlock()
 	}
-	c.hub.mu.Lock()
-	c.hub.uploads[id] = u
-	c.hub.mu.Unlock()
 	header := map[string]string{"chunk_size": itoa(u.chunk)}
 	for n := 1; n <= u.parts(); n++ {
 		header[fmt.Sprintf("%05d", n)] = c.hub.sign(c.r, http.MethodPut, fmt.Sprintf("/part/%s/%d", id, n), url.Values{"x-id": {"UploadPart"}})
@@ -54,6 +57,21 @@ func (c *call) beginMultipart(o lfsObject) (lfsAction, error) {
 	q := url.Values{"uploadId": {id}}
 	q.Set("signature", c.hub.signature("POST", "/api/complete_multipart", url.Values{"uploadId": {id}}))
 	return lfsAction{Href: endpointFor(c.r) + "/api/complete_multipart?" + q.Encode(), Header: header}, nil
+}
+
+// running is the upload of o that is under way, if it is to be gone on with.
+func (h *Hub) running(o lfsObject) (string, *upload) {
+	if !h.quirks.Load().KeepUploads {
+		return "", nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, u := range h.uploads {
+		if u.oid == o.OID && u.size == o.Size {
+			return id, u
+		}
+	}
+	return "", nil
 }
 
 func (h *Hub) uploadOf(id string) *upload {

@@ -15,6 +15,10 @@ type Quirks struct {
 	CloudFront    bool // URLs signed in CloudFront's style (Expires=), not S3's
 	GoneStatus    int  // of an expired URL; 0 is 403
 
+	// KeepUploads answers a batch with the upload in parts that is under way
+	// for the object, under new URLs, not with another one.
+	KeepUploads bool
+
 	CommitLFS     int   // LFS files that one commit can have; 0 is 25,000
 	CommitPayload int64 // bytes of all regular files of one commit; 0 is 1 GB
 

@@ -1,0 +1,89 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+func TestGate(t *testing.T) {
+	g := newGate()
+	ctx := context.Background()
+	a, b := &Uploader{}, &Uploader{}
+	in := func(u *Uploader) int {
+		t.Helper()
+		serial, err := g.enter(ctx, u, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return serial
+	}
+	var serials []int
+	for range maxConns {
+		serials = append(serials, in(a))
+	}
+	if g.running != maxConns || a.sending != maxConns {
+		t.Fatal(g.running, a.sending)
+	}
+	// One failure, however often it is told, halves the limit once.
+	for _, s := range serials {
+		g.failed(s)
+	}
+	if g.limit != maxConns/2 {
+		t.Errorf("limit %d", g.limit)
+	}
+	gone, cancel := context.WithCancelCause(ctx)
+	why := errors.New("why")
+	cancel(why)
+	if _, err := g.enter(gone, a, 1); err != why || len(g.waiting) != 0 {
+		t.Errorf("%v, %d wait", err, len(g.waiting))
+	}
+	// Nobody is let in until enough have left; then those with the fewest.
+	type got struct {
+		u    *Uploader
+		size int64
+	}
+	order := make(chan got, 4)
+	for i, w := range []got{{a, 1}, {a, 5}, {b, 2}, {b, 3}} {
+		go func() {
+			if _, err := g.enter(ctx, w.u, w.size); err == nil {
+				order <- w
+			}
+		}()
+		for n := 0; n <= i; {
+			g.mu.Lock()
+			n = len(g.waiting)
+			g.mu.Unlock()
+		}
+	}
+	for range maxConns / 2 {
+		g.leave(a, false)
+	}
+	if g.running != maxConns/2 || len(order) != 0 {
+		t.Errorf("%d run, %d were let in", g.running, len(order))
+	}
+	for _, want := range []got{{b, 3}, {b, 2}, {a, 5}, {a, 1}} {
+		g.leave(a, false)
+		if w := <-order; w != want {
+			t.Errorf("%v, want size %d", w.size, want.size)
+		}
+	}
+	// Each success gives one back, up to the most; failures leave two.
+	for range g.running {
+		g.leave(b, false)
+	}
+	for range 2 * maxConns {
+		in(a)
+		g.leave(a, true)
+	}
+	if g.limit != maxConns || g.running != 0 {
+		t.Errorf("limit %d, %d run", g.limit, g.running)
+	}
+	for range 20 {
+		g.failed(in(b))
+		g.leave(b, false)
+	}
+	if g.limit != minConns {
+		t.Errorf("limit %d", g.limit)
+	}
+}
