@@ -146,7 +146,7 @@ func (w *Worktree) peruse(st *state) error {
 	w.replaying = true
 	defer func() { w.replaying, w.planning = false, false }()
 	n := 0
-	good, damage := lines(content, func(r record) error {
+	good, _, damage := lines(content, func(r record) error {
 		err := w.applyAny(r, n == 0)
 		if err == nil {
 			n++

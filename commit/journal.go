@@ -22,6 +22,7 @@ type journal struct {
 	size   int64 // up to here all lines are whole
 	synced int64 // up to here they are durable
 	lines  int
+	sums   chain // of the lines up to size
 	err    error // sticky: the file is in a state nothing may be added to
 }
 
@@ -29,7 +30,7 @@ const journalName = "journal"
 
 // newJournal opens the journal for appending at size, which replay found to
 // be good, and cuts what is behind it.
-func newJournal(d *disk, size int64, lines int) (*journal, error) {
+func newJournal(d *disk, size int64, lines int, sums chain) (*journal, error) {
 	f, err := d.open(journalName, os.O_WRONLY|os.O_APPEND)
 	if err != nil {
 		return nil, err
@@ -43,37 +44,37 @@ func newJournal(d *disk, size int64, lines int) (*journal, error) {
 			return nil, err
 		}
 	}
-	j := &journal{disk: d, f: f, size: size, lines: lines}
+	j := &journal{disk: d, f: f, size: size, lines: lines, sums: sums}
 	j.barrier = newBarrier(j.flush)
 	return j, nil
 }
 
 // append writes records as one write. After an error none of them is there.
 func (j *journal) append(rs ...record) error {
-	var b []byte
-	var err error
-	for _, r := range rs {
-		if b, err = appendLine(b, r); err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil {
 		return j.err
 	}
+	var b []byte
+	var err error
+	sums := j.sums
+	for _, r := range rs {
+		if b, err = appendLine(b, r, &sums); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
 	n, err := j.disk.write(j.f, b)
 	if err != nil {
-		if n > 0 {
-			// What was written of it must not be there for the next replay.
-			if terr := j.disk.truncate(j.f, j.size); terr != nil {
-				j.err = fmt.Errorf("journal: %w", terr)
-			}
+		// What was written of it must not be there for the next replay.
+		if terr := j.disk.truncate(j.f, j.size); terr != nil {
+			j.err = fmt.Errorf("journal: %w", terr)
 		}
 		return fmt.Errorf("journal: %w", err)
 	}
 	j.size += int64(n)
 	j.lines += len(rs)
+	j.sums = sums
 	return nil
 }
 
@@ -118,7 +119,7 @@ func (j *journal) flush() error {
 // rewrite replaces the file by one with just these records, durably. It also
 // heals a journal that nothing could be added to any more.
 func (j *journal) rewrite(rs []record) error {
-	b, err := encode(rs)
+	b, sums, err := encode(rs)
 	if err != nil {
 		return err
 	}
@@ -136,17 +137,18 @@ func (j *journal) rewrite(rs []record) error {
 		return j.err
 	}
 	j.f.Close()
-	j.f, j.size, j.synced, j.lines, j.err = f, int64(len(b)), int64(len(b)), len(rs), nil
+	j.f, j.size, j.synced, j.lines, j.sums, j.err = f, int64(len(b)), int64(len(b)), len(rs), sums, nil
 	return nil
 }
 
-func encode(rs []record) (b []byte, err error) {
+// encode gives the whole content of a journal.
+func encode(rs []record) (b []byte, c chain, err error) {
 	for _, r := range rs {
-		if b, err = appendLine(b, r); err != nil {
-			return nil, fmt.Errorf("journal: %w", err)
+		if b, err = appendLine(b, r, &c); err != nil {
+			return nil, c, fmt.Errorf("journal: %w", err)
 		}
 	}
-	return b, nil
+	return b, c, nil
 }
 
 // length is the number of records in the file.

@@ -149,7 +149,7 @@ func TestNewerJournal(t *testing.T) {
 	tr := staging(t, w)
 	path := filepath.Join(tr.st.disk.path, journalName)
 	w.crash()
-	b, err := encode([]record{{Op: opVersion, V: journalVersion + 1}, {Op: "what"}})
+	b, _, err := encode([]record{{Op: opVersion, V: journalVersion + 1}, {Op: "what"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestGroupCommit(t *testing.T) {
 }
 
 func FuzzJournal(f *testing.F) {
-	b, _ := encode([]record{
+	b, _, _ := encode([]record{
 		{Op: opVersion, V: 1}, {Op: opPut, P: "a", S: 1}, {Op: opDir, P: "d"}, {Op: opMv, P: "a", Q: "d/b"}, {Op: opPlan},
 		{Op: opIntent, Adds: []added{{P: "d/b", S: 1, ID: "git:x"}}}, {Op: opBase, S: 1, C: strings.Repeat("a", 40)}, {Op: opDel, P: "d/b"}, {Op: opDiscard},
 	})
@@ -343,7 +343,7 @@ func FuzzJournal(f *testing.F) {
 			}
 			walkAll(t, w.root)
 		}
-		if _, err := encode(w.records()); err != nil {
+		if _, _, err := encode(w.records()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -150,12 +150,13 @@ func scan(dir string, use func(record) bool) (damaged bool) {
 	}
 	defer f.Close()
 	br := bufio.NewReader(f)
+	var c chain
 	for {
 		line, err := br.ReadBytes('\n')
 		if err != nil {
 			return false
 		}
-		r, err := parseLine(line[:len(line)-1])
+		r, err := parseLine(line[:len(line)-1], &c)
 		if err != nil {
 			return true
 		}

@@ -81,58 +81,96 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var errRecord = errors.New("not a record of this journal")
 
-// A line is 8 hex digits of CRC-32C over the record, a space, the record as
-// JSON, a newline. JSON writes no newline of its own.
-func appendLine(b []byte, r record) ([]byte, error) {
+// A line is 8 hex digits of CRC-32C over all records up to this one, a space,
+// the record as JSON, a newline. JSON writes no newline of its own. A line that
+// is doubled, lost from the middle or out of its place is found by that.
+//
+// A chain is the sum of the line before. In journals of version 1 each line's
+// sum was of that line alone.
+type chain struct {
+	sum   uint32
+	alone bool
+}
+
+func (c *chain) next(line []byte) uint32 {
+	if c.alone {
+		c.sum = 0
+	}
+	return crc32.Update(c.sum, castagnoli, line)
+}
+
+// took says that r, with this sum, is in the journal.
+func (c *chain) took(r record, sum uint32) {
+	c.sum = sum
+	if r.Op == opVersion {
+		c.alone = r.V < 2
+	}
+}
+
+// appendLine moves c on to the line that it adds to b.
+func appendLine(b []byte, r record, c *chain) ([]byte, error) {
 	j, err := json.Marshal(r)
 	if err != nil {
 		return b, err
 	}
-	sum := crc32.Checksum(j, castagnoli)
+	sum := c.next(j)
+	c.took(r, sum)
 	b = hex.AppendEncode(b, []byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
 	b = append(b, ' ')
 	b = append(b, j...)
 	return append(b, '\n'), nil
 }
 
-// parseLine takes a line without its newline.
-func parseLine(line []byte) (r record, err error) {
+// parseLine takes a line without its newline, and moves c on to it.
+func parseLine(line []byte, c *chain) (r record, err error) {
 	if len(line) < 10 || line[8] != ' ' {
 		return r, errRecord
 	}
-	var sum [4]byte
-	if _, err := hex.Decode(sum[:], line[:8]); err != nil {
+	var digits [4]byte
+	if _, err := hex.Decode(digits[:], line[:8]); err != nil {
 		return r, errRecord
 	}
-	want := uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3])
-	if crc32.Checksum(line[9:], castagnoli) != want {
+	sum := uint32(digits[0])<<24 | uint32(digits[1])<<16 | uint32(digits[2])<<8 | uint32(digits[3])
+	if c.next(line[9:]) != sum {
 		return r, errRecord
 	}
 	if err := json.Unmarshal(line[9:], &r); err != nil {
 		return r, errRecord
 	}
+	c.took(r, sum)
 	return r, nil
 }
 
 // lines walks over the records of a journal's content. It stops at the first
 // line that is not one, or that use refuses, and returns how many bytes were
-// good.
-func lines(content []byte, use func(record) error) (good int, err error) {
+// good and the chain up to there.
+func lines(content []byte, use func(record) error) (good int, c chain, err error) {
 	for good < len(content) {
+		before := c
 		end := bytes.IndexByte(content[good:], '\n')
 		if end < 0 {
-			return good, errTorn
+			return good, c, torn(content[good:], c)
 		}
-		r, err := parseLine(content[good : good+end])
+		r, err := parseLine(content[good:good+end], &c)
+		if err == nil {
+			err = use(r)
+		}
 		if err != nil {
-			return good, err
-		}
-		if err := use(r); err != nil {
-			return good, err
+			return good, before, err
 		}
 		good += end + 1
 	}
-	return good, nil
+	return good, c, nil
+}
+
+// torn is errTorn, unless the line without an end is a whole record, with
+// something else in the place of its newline: that is damage to one that may
+// have been promised.
+func torn(line []byte, c chain) error {
+	if _, err := parseLine(line[:len(line)-1], &c); err == nil {
+		return errRecord
+	}
+	return errTorn
 }
 
 // errTorn says that the last line has no end: its append never returned, so

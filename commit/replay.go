@@ -20,7 +20,7 @@ func (w *Worktree) replay(st *state) error {
 	w.st, w.replaying = st, true
 	defer func() { w.replaying, w.planning = false, false }()
 	n := 0
-	good, damage := lines(content, func(r record) error {
+	good, sums, damage := lines(content, func(r record) error {
 		err := w.applyAny(r, n == 0)
 		if err == nil {
 			n++
@@ -58,16 +58,16 @@ func (w *Worktree) replay(st *state) error {
 	if n == 0 {
 		// Not even the first line, or no journal: a state whose removal was cut
 		// off, if nothing else is here.
-		b, err := encode(header(w.base))
+		b, fresh, err := encode(header(w.base))
 		if err != nil {
 			return err
 		}
 		if err := st.disk.replace(journalName, b); err != nil {
 			return err
 		}
-		good, n = len(b), 1
+		good, n, sums = len(b), 1, fresh
 	}
-	if st.journal, err = newJournal(st.disk, int64(good), n); err != nil {
+	if st.journal, err = newJournal(st.disk, int64(good), n, sums); err != nil {
 		return err
 	}
 	w.findLost(w.root, seqs)

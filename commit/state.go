@@ -106,7 +106,7 @@ func (st *state) identify(id identity) error {
 // the journal and repo.json, until free. It takes the name by which repo.json
 // is replaced, so that nothing unknown is left after a crash.
 func (st *state) reserve(p *plan) (free func(), err error) {
-	b, err := appendLine(nil, p.intent())
+	b, err := appendLine(nil, p.intent(), new(chain))
 	if err != nil {
 		return nil, err
 	}
@@ -128,14 +128,14 @@ func (st *state) begin(id identity, first []record) error {
 	if err := st.disk.openFiles(); err != nil {
 		return err
 	}
-	b, err := encode(first)
+	b, sums, err := encode(first)
 	if err != nil {
 		return err
 	}
 	if err := st.disk.replace(journalName, b); err != nil {
 		return err
 	}
-	if st.journal, err = newJournal(st.disk, int64(len(b)), len(first)); err != nil {
+	if st.journal, err = newJournal(st.disk, int64(len(b)), len(first), sums); err != nil {
 		return err
 	}
 	st.journal.synced = int64(len(b))
