@@ -79,6 +79,9 @@ type UploadOptions struct {
 	// It is called from several goroutines, and must not add to the upload. Bytes sent again do not count, so
 	// the sum is the size of all files once the upload has succeeded.
 	Progress func(n int64)
+	// Done, if not nil, is told of each object that the Hub has now, or had. It
+	// is called from several goroutines.
+	Done func(oid string)
 }
 
 // A PreuploadMode is the Hub's answer for one PreuploadFile.

@@ -59,6 +59,9 @@ func (c *Client) Upload(ctx context.Context, repo Repo, o UploadOptions) *Upload
 	if o.Progress == nil {
 		o.Progress = func(int64) {}
 	}
+	if o.Done == nil {
+		o.Done = func(string) {}
+	}
 	u := &Uploader{c: c, repo: repo, o: o, known: map[string]int64{}, wake: make(chan struct{}, 1)}
 	ctx, u.stop = context.WithCancelCause(ctx)
 	u.g, u.ctx = errgroup.WithContext(ctx)
@@ -192,6 +195,7 @@ func (u *Uploader) begin(batch []LFSFile, room chan struct{}) error {
 			return fmt.Errorf("%s: %w", f.OID, err)
 		} else if !wanted {
 			o.m.done(f.Size)
+			u.o.Done(f.OID)
 			continue
 		}
 		select {
@@ -205,6 +209,7 @@ func (u *Uploader) begin(batch []LFSFile, room chan struct{}) error {
 				return u.fail(fmt.Errorf("%s: %w", f.OID, err))
 			}
 			o.m.done(f.Size)
+			u.o.Done(f.OID)
 			return nil
 		})
 	}

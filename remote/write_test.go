@@ -63,8 +63,11 @@ func TestWrite(t *testing.T) {
 		for round := range 2 {
 			sent.Store(0)
 			hub.ResetCounts()
-			if err := c.UploadLFS(ctx, repo, files, remote.UploadOptions{Progress: func(n int64) { sent.Add(n) }}); err != nil {
-				t.Fatal(err)
+			var stored atomic.Int64
+			if err := c.UploadLFS(ctx, repo, files, remote.UploadOptions{
+				Progress: func(n int64) { sent.Add(n) }, Done: func(string) { stored.Add(1) },
+			}); err != nil || stored.Load() != 2 {
+				t.Fatal(stored.Load(), err)
 			}
 			if want := int64(2*len(big) + len(other)); sent.Load() != want {
 				t.Errorf("progress of %d bytes, want %d", sent.Load(), want)
