@@ -25,6 +25,8 @@ type dirNode struct {
 	mountRoot bool // the mount shows this directory at its root
 	names     names
 	gen       atomic.Uint64 // counts what changes the meaning of names
+	foreign   atomic.Uint64 // counts those changes that the kernel did not ask for
+	kept      atomic.Uint64 // foreign, when the kernel was last told that it may keep the listing
 	once      sync.Once     // makes the Inode
 	attached  atomic.Bool   // after that
 

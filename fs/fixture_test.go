@@ -231,11 +231,19 @@ func (f *fixture) eventually(what string, ok func() bool) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
+	if !within(ok) {
+		t.Fatalf("not so after a long time: %s", what)
+	}
+}
+
+// within waits until ok, and gives up after a long time.
+func within(ok func() bool) bool {
 	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not so after a long time: %s", what)
+			return false
 		}
 	}
+	return true
 }
 
 func must(t *testing.T, err error) {

@@ -24,8 +24,8 @@ type notifier struct {
 }
 
 // A notice is about a name in a directory, or without a name about the pages of
-// a file. Those become wrong in one case only: parts of a blob were given out
-// before its whole turned out not to be what its name says.
+// a file or directory. Those of a file become wrong in one case only: parts of
+// a blob were given out before its whole turned out not to be what its name says.
 type notice struct {
 	node *fusefs.Inode
 	name string
@@ -131,16 +131,26 @@ func (n *notifier) take(now time.Time) (due []notice, next time.Time) {
 	return due, n.next
 }
 
-// changed takes the names that a commit gave another meaning.
+// changed takes the names that a commit gave another meaning. The kernel drops
+// a listing that it keeps only with a name that it knows; that others have made
+// a new one it learns by the directory's pages.
 func (m *mount) changed(changes []commit.Change) {
-	var notices []notice
+	var names, lists []notice
+	seen := make(map[*dirNode]bool)
 	m.mu.Lock()
 	for _, c := range changes {
-		if d := m.dirs[c.Dir]; d != nil && d.attached.Load() {
-			d.gen.Add(1)
-			notices = append(notices, notice{node: d.EmbeddedInode(), name: c.Name})
+		d := m.dirs[c.Dir]
+		if d == nil || !d.attached.Load() {
+			continue
+		}
+		d.gen.Add(1)
+		names = append(names, notice{node: d.EmbeddedInode(), name: c.Name})
+		if !seen[d] {
+			seen[d] = true
+			d.foreign.Add(1)
+			lists = append(lists, notice{node: d.EmbeddedInode()})
 		}
 	}
 	m.mu.Unlock()
-	m.notifier.add(notices...)
+	m.notifier.add(append(names, lists...)...)
 }

@@ -115,14 +115,19 @@ func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	return in, 0
 }
 
-// OpendirHandle lets the kernel keep the listing: it drops it when a name in
-// the directory changes, by us or by a notification.
+// OpendirHandle lets the kernel keep the listing: it drops it when it changes a
+// name in the directory, by a notification, and here when there has been one:
+// that may have come while an old listing was on its way.
 func (d *dirNode) OpendirHandle(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	op := d.m.begin(ctx, "opendir", d.EmbeddedInode(), "")
 	if _, err := d.bind(op); err != nil {
 		return nil, 0, op.end(err)
 	}
-	return &dirHandle{m: d.m, dir: d}, fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE, op.end(nil)
+	fuseFlags := uint32(fuse.FOPEN_CACHE_DIR)
+	if now := d.foreign.Load(); d.kept.Swap(now) == now {
+		fuseFlags |= fuse.FOPEN_KEEP_CACHE
+	}
+	return &dirHandle{m: d.m, dir: d}, fuseFlags, op.end(nil)
 }
 
 func (d *dirNode) list(ctx context.Context) ([]dirent, error) {

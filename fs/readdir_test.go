@@ -17,23 +17,7 @@ func getdents(t *testing.T, fd int, size int) (out []direntAt) {
 	b := make([]byte, size)
 	n, err := unix.Getdents(fd, b)
 	must(t, err)
-	for b = b[:n]; len(b) > 0; {
-		reclen := int(b[16]) | int(b[17])<<8
-		off := int64(0)
-		for i := range 8 {
-			off |= int64(b[8+i]) << (8 * i)
-		}
-		name := b[19:reclen]
-		for i, c := range name {
-			if c == 0 {
-				name = name[:i]
-				break
-			}
-		}
-		out = append(out, direntAt{string(name), off})
-		b = b[reclen:]
-	}
-	return out
+	return parseDirents(b[:n])
 }
 
 type direntAt struct {
@@ -155,4 +139,23 @@ func TestInodeNumbers(t *testing.T) {
 			t.Errorf("%s is %d, which was %s", name, ino, seen[ino])
 		}
 	}
+}
+
+// What a colleague added is listed after the next commit, though the kernel
+// kept the listing and never asked for the name.
+func TestNewNamesOfOthersAreListed(t *testing.T) {
+	f := mine(t, map[string]string{"d/a": "A"})
+	open := must1(os.Open(f.path("d")))(t)
+	defer open.Close()
+	wantNames(t, f.path("d"), "a")
+	must1(open.Readdirnames(-1))(t)
+	f.hub.Repo("me/m").Put("d/b", "B")
+	write(t, f.path("mine"), "M")
+	f.idle("mine")
+	f.commit()
+	f.eventually("the handle of before lists it", func() bool {
+		must1(open.Seek(0, 0))(t)
+		return len(must1(open.Readdirnames(-1))(t)) == 2
+	})
+	wantNames(t, f.path("d"), "a", "b")
 }
