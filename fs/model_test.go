@@ -27,8 +27,8 @@ func TestProofModel(t *testing.T) {
 		ops := trace(r.Uint64(), perWorld)
 		sum.add(runTrace(t, ops))
 	}
-	proof.Say(t, "%d operations, %d syncs, %d commits, %d of others, %d conflicts, %d kills, %d restarts, %d drops of names, %d comparisons of everything, %d busy, 0 divergences",
-		sum.ops, sum.syncs, sum.commits, sum.theirs, sum.conflicts, sum.kills, sum.restarts, sum.drops, sum.checks, sum.busy)
+	proof.Say(t, "%d operations, %d syncs, %d commits, %d of others, %d conflicts, %d kills, %d restarts, %d drops of names, %d comparisons of everything, %d commits with steps in between, %d busy files, %d edits beside a reader, 0 divergences",
+		sum.ops, sum.syncs, sum.commits, sum.theirs, sum.conflicts, sum.kills, sum.restarts, sum.drops, sum.checks, sum.concurrent, sum.busy, sum.detached)
 	if sum.ops < total || sum.commits == 0 || sum.conflicts == 0 || sum.kills == 0 {
 		t.Errorf("tried too little: %+v", sum)
 	}
@@ -36,9 +36,13 @@ func TestProofModel(t *testing.T) {
 
 func trace(seed uint64, n int) []modelOp {
 	g := &generator{r: rand.New(rand.NewPCG(seed, 1)), rare: 120, sync: 40}
-	ops := make([]modelOp, n)
-	for i := range ops {
-		ops[i] = g.step()
+	// So that a short one has everything too.
+	ops := []modelOp{
+		{Do: "writefile", P: "a", N: 7}, {Do: "theirs", P: "a", N: 8}, {Do: "sync"},
+		{Do: "writefile", P: "b/c", N: 9}, {Do: "theirs", P: "their", N: 10}, {Do: "sync"}, {Do: "kill"},
+	}
+	for len(ops) < n {
+		ops = append(ops, g.step())
 	}
 	return ops
 }

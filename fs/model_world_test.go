@@ -40,6 +40,7 @@ type modelWorld struct {
 	unsettled bool // the outcome of a commit is not known yet
 	epoch     int  // counts commits and mounts
 	known     map[uint64]attrsKnown
+	detached  map[uint64]bool // plain files whose name an edit has given to another one
 	count     modelCounts
 
 	steps atomic.Int64 // for the watchdog
@@ -49,7 +50,7 @@ type modelWorld struct {
 
 // modelCounts say what was tried.
 type modelCounts struct {
-	ops, syncs, commits, conflicts, theirs, kills, restarts, drops, checks, busy, concurrent int
+	ops, syncs, commits, conflicts, theirs, kills, restarts, drops, checks, busy, concurrent, detached int
 }
 
 func (c *modelCounts) add(o modelCounts) {
@@ -64,6 +65,7 @@ func (c *modelCounts) add(o modelCounts) {
 	c.checks += o.checks
 	c.busy += o.busy
 	c.concurrent += o.concurrent
+	c.detached += o.detached
 }
 
 // attrsKnown tell whether a file's mode and times on the mount are those of the
@@ -90,7 +92,7 @@ const (
 func newModelWorld(dir string) (w *modelWorld, err error) {
 	w = &modelWorld{
 		dir: dir, mnt: filepath.Join(dir, "mnt"), disk: filepath.Join(dir, "disk"),
-		theirs: map[string]bool{}, known: map[uint64]attrsKnown{}, stop: make(chan struct{}),
+		theirs: map[string]bool{}, known: map[uint64]attrsKnown{}, detached: map[uint64]bool{}, stop: make(chan struct{}),
 	}
 	for _, d := range []string{w.mnt, w.disk} {
 		if err := os.Mkdir(d, 0o755); err != nil {
@@ -273,7 +275,8 @@ func (w *modelWorld) detach(p string) {
 	w.must("detach", unix.UtimesNanoAt(unix.AT_FDCWD, temp, []unix.Timespec{st.Atim, st.Mtim}, 0))
 	w.must("detach", os.Rename(temp, full))
 	w.known[w.inode(p)] = w.known[st.Ino]
-	w.count.concurrent++
+	w.detached[st.Ino] = true
+	w.count.detached++
 }
 
 // beforeEdit does to the plain file what an edit of a committed file means:
