@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ import support  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "models: needs torch and sentence-transformers")
+    config.addinivalue_line("markers", "deep: has larger sizes in make test-deep and make test-long")
 
 
 def pytest_unconfigure(config):
@@ -86,3 +88,41 @@ def new_mount(hub, scratch):
 def mnt(new_mount):
     """The whole Hub, mounted with a cold cache."""
     return new_mount()
+
+
+@pytest.fixture
+def repo(request):
+    """A repo name of the test's own."""
+    return f"{support.USER}/{re.sub('[^a-z0-9]+', '-', request.node.name.lower()).strip('-')[:60].strip('-')}"
+
+
+@pytest.fixture
+def there(mnt, repo):
+    """The folder of a new repo in the mount."""
+    path = mnt.path / repo
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def committed(mnt, repo, there):
+    """Syncs, and holds what huggingface_hub then downloads against what the mount
+    shows and against want, a plain folder, if given. Names that no commit has
+    (.git) are left out. Returns the names."""
+
+    def check(want=None):
+        before = mnt.hub.mark()
+        mnt.sync(repo)
+        assert len([r for r in mnt.hub.requests(before) if "/commit/" in r["path"] and r["method"] == "POST"]) == 1
+        got = mnt.hub.tree(repo)
+        for folder in filter(None, (there, want)):
+            assert got == {p: h for p, h in support.tree(folder).items() if ".git" not in p.split("/") and p != ".gitattributes"}
+        return sorted(got)
+
+    return check
+
+
+@pytest.fixture
+def proof(record_property, request):
+    """Says what a test of many cases counted; the run's summary has it."""
+    return lambda text: record_property("proof", f"{request.node.name}: {text}")

@@ -13,8 +13,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+import pytest
 
 HERE = Path(__file__).resolve().parent
 BIN = os.environ.get("HUBFS_BIN") or str(HERE.parents[1] / "bin" / "hubfs")
@@ -52,6 +55,18 @@ def program(name, *args, env, timeout=300):
     mount hangs, and returns the JSON of its last line."""
     p = run(sys.executable, "-X", "faulthandler", HERE / "programs" / f"{name}.py", *args, env=env, timeout=timeout)
     return json.loads(p.stdout.strip().splitlines()[-1])
+
+
+def size(small, deep, long):
+    """One of three by HUBFS_PROOF, as in the Go tests of many cases."""
+    return {"": small, "deep": deep, "long": long}[os.environ.get("HUBFS_PROOF", "")]
+
+
+def need(*names):
+    """Skips the test where a program is missing; where the tests must be whole, that is a failure."""
+    missing = [n for n in names if not shutil.which(n)]
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"not installed: {', '.join(missing)}")
 
 
 def wait_for(what, condition, timeout=30):
@@ -151,6 +166,12 @@ class Hub:
         from huggingface_hub import HfApi
 
         return HfApi(endpoint=self.endpoint, token=token)
+
+    def tree(self, repo, repo_type=None):
+        """{path: sha256} of what the branch has, as huggingface_hub downloads it, but for .gitattributes."""
+        with tempfile.TemporaryDirectory(prefix="tree-", dir=self.base) as folder:
+            self.api().snapshot_download(repo, repo_type=repo_type, local_dir=folder)
+            return {p: h for p, h in tree(folder).items() if p != ".gitattributes" and not p.startswith(".cache/")}
 
     def titles(self, repo, revision="main", **kw):
         """Titles of the branch's commits, newest first."""

@@ -2,14 +2,7 @@
 
 import os
 
-import pytest
 import support
-
-
-@pytest.fixture
-def repo(request):
-    """A repo name of the test's own."""
-    return f"{support.USER}/{request.node.name.replace('_', '-')[:60]}"
 
 
 def commits_of(hub, before):
