@@ -39,12 +39,12 @@ PROOFS = -run '^TestProof' -count=1
 test-deep: ## kills, power cuts, faults and random operations in the sizes that a change must stand
 	@integration/setup test
 	@$(MAKE) --no-print-directory build bin/tally
-	@HUBFS_PROOF=deep $(TALLY) -- $(PROOFS) -timeout 30m ./...
+	@HUBFS_PROOF=deep $(TALLY) -m deep -pytest integration/mount -- $(PROOFS) -timeout 30m ./...
 
 test-long: ## the same in the sizes of a release, then fuzzing; hours
 	@integration/setup test
 	@$(MAKE) --no-print-directory build bin/tally
-	@HUBFS_PROOF=long $(TALLY) -- $(PROOFS) -timeout 12h ./...
+	@HUBFS_PROOF=long $(TALLY) -m deep -limit 3h -pytest integration/mount -- $(PROOFS) -timeout 12h ./...
 	@integration/fuzz 20s
 
 bench: build ## first figures beside curl, a raw range client and the plain file system; ID=B1,B8 PROFILE=S1

@@ -22,6 +22,10 @@ type junit struct {
 			Failure []message `xml:"failure"`
 			Error   []message `xml:"error"`
 			Skipped []message `xml:"skipped"`
+			Says    []struct {
+				Name  string `xml:"name,attr"`
+				Value string `xml:"value,attr"`
+			} `xml:"properties>property"`
 		} `xml:"testcase"`
 	} `xml:"testsuite"`
 }
@@ -104,6 +108,11 @@ func readJUnit(rd io.Reader) (result, error) {
 				r.skip(name + ": " + c.Skipped[0].Text)
 			default:
 				r.passed++
+				for _, p := range c.Says {
+					if p.Name == "proof" {
+						r.proofs = append(r.proofs, p.Value)
+					}
+				}
 			}
 		}
 	}

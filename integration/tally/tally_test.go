@@ -102,13 +102,16 @@ func TestTruncatedStreamFails(t *testing.T) {
 
 func TestReadJUnit(t *testing.T) {
 	r, err := readJUnit(strings.NewReader(`<?xml version="1.0"?><testsuites><testsuite>
-		<testcase classname="m" name="a"/>
+		<testcase classname="m" name="a"><properties><property name="proof" value="a: 7 kills"/><property name="other" value="x"/></properties></testcase>
 		<testcase classname="m" name="b"><failure message="x"/></testcase>
 		<testcase classname="m" name="c"><error message="setup"/></testcase>
 		<testcase classname="m" name="d"><skipped message="why"/></testcase>
 		</testsuite></testsuites>`))
 	if err != nil || r.passed != 1 || r.failed != 2 || r.skipped != 1 {
 		t.Errorf("got %+v, %v", r, err)
+	}
+	if len(r.proofs) != 1 || r.proofs[0] != "a: 7 kills" {
+		t.Errorf("proofs are %q", r.proofs)
 	}
 	if r.skips[0] != "m d: why" {
 		t.Errorf("skip is %q", r.skips[0])
