@@ -49,6 +49,9 @@ const (
 // Seq is the file's number, unique in its worktree.
 func (f *File) Seq() uint64 { return f.seq }
 
+// Worktree is the one the file was staged in.
+func (f *File) Worktree() *Worktree { return f.w }
+
 func (f *File) name() string { return seqName(f.seq) }
 
 func seqName(seq uint64) string { return filesName + "/" + strconv.FormatUint(seq, 10) }

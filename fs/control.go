@@ -19,6 +19,8 @@ const controlName = ".hubfs"
 //	status    read: JSON, see Status
 //	sync      write a SyncRequest line, read SyncEvent lines until the end
 //	info      write an InfoRequest line, read an Info line
+//	diff      write a DiffRequest line, read ChangeEvent lines
+//	discard   write a DiscardRequest line, read ChangeEvent lines
 //	metrics   read: Prometheus text
 //	log       read: a line per operation, while open
 //
@@ -51,6 +53,8 @@ func newControlDir(m *mount) *controlDir {
 		{name: "status", mode: 0o400, open: text(m.statusText)},
 		{name: "sync", mode: 0o600, open: talk(m.answerSync)},
 		{name: "info", mode: 0o600, open: talk(m.answerInfo)},
+		{name: "diff", mode: 0o600, open: talk(m.answerDiff)},
+		{name: "discard", mode: 0o600, open: talk(m.answerDiscard)},
 		{name: "metrics", mode: 0o400, open: text(m.metrics)},
 		{name: "log", mode: 0o400, open: func(context.Context, uint32) fusefs.FileHandle { return m.opLog.follow() }},
 	} {

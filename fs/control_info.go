@@ -2,15 +2,14 @@ package fs
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 )
 
 // answerInfo answers .hubfs/info.
 func (m *mount) answerInfo(ctx context.Context, request []byte, say func(any)) error {
 	var req InfoRequest
-	if err := json.Unmarshal(request, &req); err != nil {
-		say(Info{Error: "the request is not JSON: " + err.Error()})
+	if err := decode(request, &req); err != nil {
+		say(Info{Error: err.Error()})
 		return nil
 	}
 	info, err := m.info(ctx, req.Path)

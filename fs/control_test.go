@@ -52,7 +52,7 @@ func (f *fixture) askInfo(path string) (i Info) {
 func TestControlDirectory(t *testing.T) {
 	f := mountHub(t, opts{Fill: fillHub})
 	wantNames(t, f.mnt, "acme", "datasets", "me", "spaces") // .hubfs is not listed
-	wantNames(t, f.path(".hubfs"), "info", "log", "metrics", "status", "sync")
+	wantNames(t, f.path(".hubfs"), "diff", "discard", "info", "log", "metrics", "status", "sync")
 	st, err := os.Stat(f.path(".hubfs"))
 	must(t, err)
 	if st.Mode().Perm() != 0o700 {
@@ -63,7 +63,7 @@ func TestControlDirectory(t *testing.T) {
 
 	g := mine(t, map[string]string{"a": "1"})
 	wantNames(t, g.mnt, ".gitattributes", "a")
-	wantNames(t, g.path(".hubfs"), "info", "log", "metrics", "status", "sync")
+	wantNames(t, g.path(".hubfs"), "diff", "discard", "info", "log", "metrics", "status", "sync")
 	write(t, g.path("b"), "2")
 	wantErrno(t, os.Rename(g.path("b"), g.path(".hubfs")), syscall.EEXIST) // Go's own check
 	wantErrno(t, syscall.Rename(g.path("b"), g.path(".hubfs")), syscall.EISDIR)
@@ -97,7 +97,7 @@ func TestSyncFile(t *testing.T) {
 	f.idle("me/new/file")
 	f.idle("acme/new-name/x")
 
-	events := f.askSync(SyncRequest{Path: "me/new/file", Message: "First"})
+	events := f.askSync(SyncRequest{Path: "me/new/file", CommitOptions: CommitOptions{Message: "First"}})
 	last := events[len(events)-1]
 	if last.Type != "done" || last.Code != "" {
 		t.Errorf("last event: %+v", last)
@@ -134,7 +134,7 @@ func TestSyncFile(t *testing.T) {
 	if f.hub.Repo("acme/new-name").Files("")["x"].Size != 1 {
 		t.Error("sync of the root left a repo out")
 	}
-	for _, bad := range []SyncRequest{{Path: "/etc"}, {Path: "../x"}, {Repo: "a b"}, {All: true, Wait: "long"}} {
+	for _, bad := range []SyncRequest{{Path: "/etc"}, {Path: "../x"}, {Repo: "a b"}, {All: true, CommitOptions: CommitOptions{Wait: "long"}}} {
 		if events := f.askSync(bad); len(events) != 1 || events[0].Type != "error" || events[0].Code != "usage" {
 			t.Errorf("%+v: %+v", bad, events)
 		}
@@ -195,7 +195,7 @@ func TestForcedUnmountKeepsStaged(t *testing.T) {
 	if f.srv.KeepStaged() {
 		t.Error("kept before it was asked for")
 	}
-	if events := f.askSync(SyncRequest{Unmount: true, Force: true}); len(events) != 1 || events[0].Type != "done" {
+	if events := f.askSync(SyncRequest{Unmount: true, Keep: true}); len(events) != 1 || events[0].Type != "done" {
 		t.Errorf("%+v", events)
 	}
 	if !f.srv.KeepStaged() {

@@ -43,6 +43,20 @@ func (m *mount) relative(p string) (string, error) {
 
 // locate finds what a relative path leads to.
 func (m *mount) locate(ctx context.Context, rel string) (place, error) {
+	pl, parts, err := m.worktreeAt(ctx, rel)
+	if err != nil || pl.work == nil {
+		return pl, err
+	}
+	pl, err = walk(ctx, pl.work, parts)
+	if err == nil && rel == "" {
+		pl.kind = "root"
+	}
+	return pl, err
+}
+
+// worktreeAt finds the worktree that a relative path lies in, and the path in
+// it, whether or not anything is there.
+func (m *mount) worktreeAt(ctx context.Context, rel string) (pl place, rest []string, err error) {
 	var parts []string
 	if rel != "" {
 		parts = strings.Split(rel, "/")
@@ -50,16 +64,12 @@ func (m *mount) locate(ctx context.Context, rel string) (place, error) {
 	if m.opts.Repo != nil {
 		w, err := m.store.Worktree(ctx, *m.opts.Repo)
 		if err != nil {
-			return place{}, err
+			return place{}, nil, err
 		}
 		if m.opts.Subdir != "" {
 			parts = append(strings.Split(strings.Trim(m.opts.Subdir, "/"), "/"), parts...)
 		}
-		pl, err := walk(ctx, w, parts)
-		if err == nil && rel == "" {
-			pl.kind = "root"
-		}
-		return pl, err
+		return place{kind: "repo", work: w}, parts, nil
 	}
 	t := remote.Model
 	if len(parts) > 0 {
@@ -75,30 +85,29 @@ func (m *mount) locate(ctx context.Context, rel string) (place, error) {
 		prefix = t.Plural() + "/"
 	}
 	if len(parts) == 0 {
-		return place{kind: "root", prefix: prefix}, nil
+		return place{kind: "root", prefix: prefix}, nil, nil
 	}
 	repo, rest, ok := splitRepo(t, parts)
 	if !ok {
-		return place{}, syscall.ENOENT
+		return place{}, nil, syscall.ENOENT
 	}
 	if repo.Namespace() == "" && len(parts) == 1 && repo.Rev == "" {
 		if !m.isWord(t, parts[0]) {
-			return place{kind: "namespace", prefix: prefix + parts[0] + "/"}, nil
+			return place{kind: "namespace", prefix: prefix + parts[0] + "/"}, nil, nil
 		}
 	}
 	w, err := m.store.Worktree(ctx, repo)
 	if errors.Is(err, iofs.ErrNotExist) && repo.Namespace() != "" {
 		word := remote.Repo{Type: t, ID: parts[0]}
-		if w, wordErr := m.store.Worktree(ctx, word); wordErr == nil {
-			m.watch(w)
-			return walk(ctx, w, parts[1:])
+		if ww, wordErr := m.store.Worktree(ctx, word); wordErr == nil {
+			w, rest, err = ww, parts[1:], nil
 		}
 	}
 	if err != nil {
-		return place{}, err
+		return place{}, nil, err
 	}
 	m.watch(w)
-	return walk(ctx, w, rest)
+	return place{kind: "repo", work: w}, rest, nil
 }
 
 // isWord reports whether a name at the root is known to be the one-word id of a

@@ -37,6 +37,7 @@ type mount struct {
 	backings  backings
 	notifier  *notifier
 	control   *controlDir
+	auto      *autoCommitter        // nil without Options.CommitEvery
 	pending   func(tid uint32) bool // whether the caller of an interrupted operation gives up
 
 	inos    atomic.Uint64
@@ -97,6 +98,9 @@ func newMount(dir string, client *remote.Client, store *commit.Store, cache *blo
 	m.pending = func(tid uint32) bool { return callerGivesUp(tid) || m.dead() }
 	m.notifier = newNotifier()
 	m.control = newControlDir(m)
+	if o.CommitEvery > 0 && !o.ReadOnly {
+		m.auto = newAutoCommitter(m)
+	}
 	return m
 }
 
@@ -185,6 +189,9 @@ func (m *mount) serve(root fusefs.InodeEmbedder) (*Server, error) {
 		m.backings.server = srv
 	}
 	s := &Server{m: m, fuse: srv, gone: make(chan struct{})}
+	if m.auto != nil {
+		m.auto.start()
+	}
 	go s.serve()
 	if err := srv.WaitMount(); err != nil {
 		return nil, errors.Join(fmt.Errorf("mount %s: %w", m.dir, err), s.Unmount())

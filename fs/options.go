@@ -2,6 +2,7 @@ package fs
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/hubfs/hubfs/remote"
 )
@@ -12,10 +13,12 @@ type Options struct {
 	Repo   *remote.Repo // only this repo, its files at the root; nil = the whole Hub
 	Subdir string       // with Repo: this directory of it
 
-	ReadOnly   bool   // the kernel refuses all writing
-	Message    string // title of the commits that the end of the mount makes; "" = generated
-	NoCommit   bool   // the end of the mount commits nothing, see Server.KeepStaged
-	AllowOther bool   // other users may use the mount, as the modes allow
+	ReadOnly   bool // the kernel refuses all writing
+	AllowOther bool // other users may use the mount, as the modes allow
+
+	Commit      CommitOptions // of all commits, where a request says nothing else
+	CommitEvery time.Duration // work that nobody has touched for so long is committed; 0 = never
+	NoCommit    bool          // the end of the mount commits nothing, see Server.KeepStaged
 
 	UID, GID uint32 // owner of everything; 0 = the user who runs the program
 	Umask    uint32 // taken off the modes; 0 = 022

@@ -21,6 +21,7 @@ func (s *Server) serve() {
 	s.fuse.Serve()
 	s.m.handles.closeAll()
 	s.m.control.close()
+	s.m.auto.close()
 	s.m.notifier.close()
 }
 

@@ -70,6 +70,9 @@ func (h *stagedHandle) close() error {
 	}
 	h.n.io.leave(&h.n.m.backings, h.n.ino, h.passthrough)
 	h.n.file.Closed() // what was unlinked meanwhile gives its room back
+	if h.write {
+		h.n.m.auto.closed(h.n.file.Worktree())
+	}
 	if _, parent := h.n.Parent(); parent == nil {
 		h.n.reclaim()
 	}

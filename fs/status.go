@@ -25,6 +25,9 @@ type Status struct {
 	ReadOnly   bool   `json:"read_only,omitempty"`
 	LogFile    string `json:"log_file,omitempty"`
 
+	CommitEvery string `json:"commit_every,omitempty"` // Options.CommitEvery, as time.ParseDuration reads it
+	NoCommit    bool   `json:"no_commit,omitempty"`
+
 	Cache       blockcache.Stats `json:"cache"`
 	CacheDir    string           `json:"cache_dir"`
 	Requests    int64            `json:"requests"`    // sent to the Hub since the mount
@@ -75,6 +78,10 @@ func (m *mount) status(ctx context.Context) Status {
 		Passthrough: m.backings.state(), Errors: m.errors.all(),
 		Worktrees: []commit.Status{},
 	}
+	if m.opts.CommitEvery > 0 {
+		s.CommitEvery = m.opts.CommitEvery.String()
+	}
+	s.NoCommit = m.opts.NoCommit
 	if m.opts.Repo != nil {
 		s.Repo = m.opts.Repo.String()
 	}

@@ -2,48 +2,32 @@ package fs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/hubfs/hubfs/commit"
 	"github.com/hubfs/hubfs/remote"
 )
-
-// A SyncRequest asks for commits. It is also the JSON line that .hubfs/sync
-// takes. One of Repo, Path and All says of what; none of them means All.
-type SyncRequest struct {
-	Path        string `json:"path,omitempty"` // in the mount: the worktree it is in, or all that are below it
-	Repo        string `json:"repo,omitempty"` // as remote.ParseRepo reads it
-	All         bool   `json:"all,omitempty"`
-	Message     string `json:"message,omitempty"`
-	Description string `json:"description,omitempty"`
-	Private     *bool  `json:"private,omitempty"`
-	Wait        string `json:"wait,omitempty"` // for busy files, as time.ParseDuration reads it
-
-	Unmount bool `json:"unmount,omitempty"` // the mount is to end: the commits are automatic ones
-	Force   bool `json:"force,omitempty"`   // with Unmount: no commits at all, see Server.KeepStaged
-}
 
 // A SyncEvent is one thing that happens during a sync, and a JSON line read
 // from .hubfs/sync. "progress" carries Event, "result" the Result of one repo,
 // "error" says why something was not committed. The last one is "done" if
 // nothing went wrong, else an "error".
 type SyncEvent struct {
-	Type          string       `json:"type"`
-	Repo          string       `json:"repo,omitempty"`
-	Code          string       `json:"code,omitempty"` // of an error: "conflict", "busy", "held", "failed" or "usage"
-	Error         string       `json:"error,omitempty"`
-	Place         string       `json:"place,omitempty"`  // of an error: where the repo is in the mount; "" where one is mounted
-	Subdir        string       `json:"subdir,omitempty"` // of an error: the folder of the repo that is mounted
-	Paths         []string     `json:"paths,omitempty"`  // of a conflict, in the repo
-	Head          string       `json:"head,omitempty"`   // of a conflict: the commit that the branch is at
-	Event         commit.Event `json:"event,omitzero"`   // of "progress"
-	commit.Result              // of "result"; flat in the JSON
+	Type          string        `json:"type"`
+	Repo          string        `json:"repo,omitempty"`
+	Code          string        `json:"code,omitempty"` // of an error: "conflict", "busy", "held", "failed" or "usage"
+	Error         string        `json:"error,omitempty"`
+	Place         string        `json:"place,omitempty"`  // of an error: where the repo is in the mount; "" where one is mounted
+	Subdir        string        `json:"subdir,omitempty"` // of an error: the folder of the repo that is mounted
+	Paths         []string      `json:"paths,omitempty"`  // of a conflict, in the repo
+	Head          string        `json:"head,omitempty"`   // of a conflict: the commit that the branch is at
+	Sides         []commit.Side `json:"sides,omitempty"`  // of a conflict: what both did, path by path
+	Event         commit.Event  `json:"event,omitzero"`   // of "progress"
+	commit.Result               // of "result"; flat in the JSON
 }
 
 // errBusy is part of the error of a sync that left files out.
@@ -65,15 +49,15 @@ func (s *Server) Sync(ctx context.Context, req SyncRequest, events func(SyncEven
 // answerSync answers .hubfs/sync.
 func (m *mount) answerSync(ctx context.Context, request []byte, say func(any)) error {
 	var req SyncRequest
-	if err := json.Unmarshal(request, &req); err != nil {
-		say(SyncEvent{Type: "error", Code: "usage", Error: "the request is not JSON: " + err.Error()})
-		return syscall.EINVAL
+	if err := decode(request, &req); err != nil {
+		say(SyncEvent{Type: "error", Code: "usage", Error: err.Error()})
+		return err
 	}
 	return m.sync(ctx, req, func(e SyncEvent) { say(e) })
 }
 
 func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent)) error {
-	if req.Unmount && (req.Force || m.opts.NoCommit) {
+	if req.Unmount && (req.Keep || m.opts.NoCommit) {
 		m.keepStaged.Store(true)
 		events(SyncEvent{Type: "done"})
 		return nil
@@ -86,10 +70,7 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 		events(SyncEvent{Type: "error", Code: "failed", Error: errReadOnly.Error()})
 		return errReadOnly
 	}
-	if req.Unmount && req.Message == "" {
-		req.Message = m.opts.Message
-	}
-	wait, err := parseWait(req.Wait)
+	opts, err := req.CommitOptions.or(m.opts.Commit).Commit(req.Unmount)
 	var work []*commit.Worktree
 	if err == nil {
 		work, err = m.toSync(ctx, req)
@@ -106,15 +87,12 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 	var errs []error
 	for _, w := range work {
 		repo := w.Repo().String()
-		res, err := w.Commit(ctx, commit.CommitOptions{
-			Message: req.Message, Description: req.Description, Private: req.Private,
-			Automatic: req.Unmount, Wait: wait,
-			Progress: func(e commit.Event) { events(SyncEvent{Type: "progress", Repo: repo, Event: e}) },
-		})
+		opts.Progress = func(e commit.Event) { events(SyncEvent{Type: "progress", Repo: repo, Event: e}) }
+		res, err := w.Commit(ctx, opts)
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", repo, err))
-			e := syncError(repo, err)
+			e := SyncEventOf(w.Repo(), err)
 			e.Place, e.Subdir = m.placeIn(w.Repo()), m.opts.Subdir
 			failed = append(failed, e)
 			continue
@@ -136,23 +114,13 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 	return errors.Join(errs...)
 }
 
-func parseWait(s string) (time.Duration, error) {
-	if s == "" {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		return 0, fmt.Errorf("%w: wait is a duration: %v", syscall.EINVAL, err)
-	}
-	return d, nil
-}
-
-func syncError(repo string, err error) SyncEvent {
-	e := SyncEvent{Type: "error", Repo: repo, Code: "failed", Error: err.Error()}
+// SyncEventOf tells why a repo was not committed.
+func SyncEventOf(repo remote.Repo, err error) SyncEvent {
+	e := SyncEvent{Type: "error", Repo: repo.String(), Code: "failed", Error: err.Error()}
 	var conflict *commit.ConflictError
 	switch {
 	case errors.As(err, &conflict):
-		e.Code, e.Paths, e.Head = "conflict", conflict.Paths, conflict.Head
+		e.Code, e.Paths, e.Head, e.Sides = "conflict", conflict.Paths, conflict.Head, conflict.Sides
 	case errors.Is(err, remote.ErrConflict):
 		e.Code = "conflict"
 	case errors.Is(err, commit.ErrHeld):
@@ -195,7 +163,7 @@ func (m *mount) toSync(ctx context.Context, req SyncRequest) ([]*commit.Worktree
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s is not in %s", err, req.Path, m.dir)
 		}
-		pl, err := m.locate(ctx, rel)
+		pl, _, err := m.worktreeAt(ctx, rel) // what was deleted may be named, too
 		if err != nil {
 			return nil, err
 		}

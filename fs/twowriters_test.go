@@ -22,7 +22,7 @@ func TestTwoWritersWhileCommitting(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				f.srv.Sync(t.Context(), SyncRequest{All: true, Wait: "1ms"}, nil) // busy
+				f.srv.Sync(t.Context(), SyncRequest{All: true, CommitOptions: CommitOptions{Wait: "1ms"}}, nil) // busy
 			}
 		}
 	})

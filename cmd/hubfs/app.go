@@ -10,6 +10,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name:            "hubfs",
 		Usage:           "the Hugging Face Hub as a file system",
+		Description:     exitHelp,
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Commands:        commands(),
@@ -22,19 +23,27 @@ func app() *cli.App {
 
 func commands() []*cli.Command {
 	cmds := []*cli.Command{
-		mountCmd(), umountCmd(), statusCmd(), syncCmd(), infoCmd(),
+		mountCmd(), umountCmd(), statusCmd(), syncCmd(), diffCmd(), discardCmd(), stageCmd(), infoCmd(),
 		demoCmd(), hubCmd(), versionCmd(), serveCmd(),
 	}
 	for _, c := range cmds {
-		c.OnUsageError = onUsageError
-		c.HideHelpCommand = true
-		for _, f := range c.Flags {
-			if b, ok := f.(*cli.BoolFlag); ok {
-				b.DisableDefaultText = true // "default: false" tells nobody anything
-			}
-		}
+		settled(c)
 	}
 	return cmds
+}
+
+// settled gives a command what all of them have.
+func settled(c *cli.Command) {
+	c.OnUsageError = onUsageError
+	c.HideHelpCommand = true
+	for _, f := range c.Flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true // "default: false" tells nobody anything
+		}
+	}
+	for _, sub := range c.Subcommands {
+		settled(sub)
+	}
 }
 
 func onUsageError(c *cli.Context, err error, _ bool) error {

@@ -139,13 +139,26 @@ type repoResult struct {
 	commit.Result
 }
 
-// settle is how long a commit waits at least for files to be closed: the kernel
-// tells the daemon of a close(2) after it has returned to the program.
-const settle = time.Second
+// A repoFailure is why a repo was not committed.
+type repoFailure struct {
+	Repo  string        `json:"repo,omitempty"`
+	Code  string        `json:"code"` // "conflict", "busy", "held", "failed" or "usage"
+	Error string        `json:"error"`
+	Paths []string      `json:"paths,omitempty"` // of a conflict
+	Head  string        `json:"head,omitempty"`  // of a conflict: the commit that the branch is at
+	Sides []commit.Side `json:"sides,omitempty"` // of a conflict
+}
+
+// synced is what came of a sync.
+type synced struct {
+	Results  []repoResult  `json:"results"`
+	Failures []repoFailure `json:"failures"`
+}
 
 // requestSync asks mnt to commit, shows the progress, and returns what was
 // committed, repo by repo. Its errors carry their exit code.
-func requestSync(ctx context.Context, mnt string, req hubfs.SyncRequest, show *progress) (results []repoResult, err error) {
+func requestSync(ctx context.Context, mnt string, req hubfs.SyncRequest, show *progress) (got synced, err error) {
+	got = synced{Results: []repoResult{}, Failures: []repoFailure{}}
 	var errs []error
 	ended := false
 	err = ask(ctx, mnt, "sync", req, func(line []byte) error {
@@ -157,10 +170,11 @@ func requestSync(ctx context.Context, mnt string, req hubfs.SyncRequest, show *p
 		case "progress":
 			show.event(e.Repo, e.Event)
 		case "result":
-			results = append(results, repoResult{e.Repo, e.Result})
+			got.Results = append(got.Results, repoResult{e.Repo, e.Result})
 		case "error":
 			ended = true
 			errs = append(errs, syncError(mnt, e))
+			got.Failures = append(got.Failures, repoFailure{e.Repo, e.Code, e.Error, e.Paths, e.Head, e.Sides})
 		case "done":
 			ended = true
 		}
@@ -169,5 +183,5 @@ func requestSync(ctx context.Context, mnt string, req hubfs.SyncRequest, show *p
 	if err == nil && !ended {
 		err = fmt.Errorf("%s ended in the middle of the commit; what was not committed is still staged", mnt)
 	}
-	return results, errors.Join(append(errs, err)...)
+	return got, errors.Join(append(errs, err)...)
 }

@@ -74,7 +74,7 @@ func (d *daemon) commitRest(ctx context.Context) error {
 	if d.l.ReadOnly || d.srv.KeepStaged() {
 		return nil
 	}
-	req := hubfs.SyncRequest{All: true, Unmount: true, Wait: settle.String()}
+	req := hubfs.SyncRequest{All: true, Unmount: true}
 	err := d.srv.Sync(ctx, req, func(e hubfs.SyncEvent) {
 		if e.Type == "result" && !e.Unchanged {
 			d.log.Info("committed", "repo", e.Repo, "commit", e.Commit, "url", e.URL)

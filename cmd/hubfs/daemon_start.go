@@ -51,7 +51,7 @@ func (d *daemon) start(ctx context.Context) error {
 	// The store works on until it is closed, also after an interrupted start.
 	store, err := commit.Open(context.WithoutCancel(ctx), commit.Options{
 		Dir: l.State, Client: client, Cache: cache, Logger: d.log, MountPoint: l.Mount,
-		ReadOnly: l.ReadOnly, Private: l.Private, Waiting: d.waiting,
+		ReadOnly: l.ReadOnly, PullRequests: l.Commit.CreatePR, Waiting: d.waiting,
 	})
 	if err != nil {
 		return fmt.Errorf("staged work: %w", err)
@@ -65,7 +65,7 @@ func (d *daemon) start(ctx context.Context) error {
 	d.srv, err = hubfs.Mount(l.Mount, client, store, cache, hubfs.Options{
 		Repo: l.Repo, Subdir: l.Subdir,
 		ReadOnly: l.ReadOnly, AllowOther: l.AllowOther, Umask: l.Umask,
-		NoCommit: l.NoCommit, Message: l.Message,
+		Commit: l.Commit, CommitEvery: l.CommitEvery, NoCommit: l.NoCommit,
 		Version: versionName(), LogFile: l.Log, User: user, Debug: l.Debug, Logger: d.log,
 	})
 	if err != nil {

@@ -174,7 +174,7 @@ func copyFile(to, from string) error {
 func (d *demoRun) tourStatus(ctx context.Context) error {
 	d.say("hubfs status %s", d.mnt)
 	var js bytes.Buffer
-	if err := status(ctx, statusOptions{Paths: []string{d.mnt}, JSON: true}, &js); err != nil {
+	if err := status(ctx, statusOptions{Paths: []string{d.mnt}, output: output{JSON: true}}, &js); err != nil {
 		return err
 	}
 	if err := status(ctx, statusOptions{Paths: []string{d.mnt}}, d.out); err != nil {

@@ -16,8 +16,13 @@ const (
 	exitBusy     // somebody still has files open
 )
 
-const exitHelp = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the commit failed,
-4 conflict with a newer commit, 5 files are busy.`
+const exitHelp = `Exit codes:
+  0  done
+  1  failed; there was nothing to commit, or it did not come to it
+  2  wrong usage
+  3  a commit failed or is held; everything is still staged
+  4  conflict with a newer commit; everything is still staged
+  5  files are open for writing, or the mount is in use`
 
 var (
 	errUsage    = errors.New("wrong usage")

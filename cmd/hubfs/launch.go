@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
+	hubfs "github.com/hubfs/hubfs/fs"
 	"github.com/hubfs/hubfs/remote"
 )
 
@@ -32,12 +34,13 @@ type launch struct {
 
 	ReadOnly   bool   `json:"read_only,omitempty"`
 	AllowOther bool   `json:"allow_other,omitempty"`
-	Private    bool   `json:"private,omitempty"`
-	Message    string `json:"message,omitempty"`
-	NoCommit   bool   `json:"no_commit,omitempty"`
 	Debug      bool   `json:"debug,omitempty"`
 	Foreground bool   `json:"foreground,omitempty"`
 	Umask      uint32 `json:"umask"` // of the user, for the modes of the mount
+
+	Commit      hubfs.CommitOptions `json:"commit"`
+	CommitEvery time.Duration       `json:"commit_every,omitempty"`
+	NoCommit    bool                `json:"no_commit,omitempty"`
 
 	dieWithStarter bool // for who starts the daemon
 }

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	hubfs "github.com/hubfs/hubfs/fs"
 )
 
 const canary = "hf_canaryQ7x4kJ2m9Zp"
@@ -22,16 +25,16 @@ func TestSecretNeverPrints(t *testing.T) {
 }
 
 func TestLaunchRoundTrip(t *testing.T) {
-	l := launch{Mount: "/mnt", Token: canary, Umask: 0o22, Message: "multi\nline"}
+	l := launch{Mount: "/mnt", Token: canary, Umask: 0o22, Commit: hubfs.CommitOptions{Message: "multi\nline"}}
 	b, err := l.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := readLaunch(bytes.NewReader(b))
-	if err != nil || got != l {
+	if err != nil || !reflect.DeepEqual(got, l) {
 		t.Errorf("%v, %v", got, err)
 	}
-	l.Message = strings.Repeat("x", maxLaunch)
+	l.Commit.Message = strings.Repeat("x", maxLaunch)
 	if _, err := l.encode(); exitCode(err) != exitUsage {
 		t.Error("a launch that fills the pipe:", err)
 	}

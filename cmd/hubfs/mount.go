@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
+	hubfs "github.com/hubfs/hubfs/fs"
 	"github.com/hubfs/hubfs/remote"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
@@ -24,10 +27,13 @@ hubfs mount org/model@v1.0 /mnt/m    one repo, here at a tag; also datasets/org/
 
 Returns when the mount is usable; a daemon goes on in the background until
 "hubfs umount". What is written below the mount is staged and becomes one commit
-per repo by "hubfs sync" or by unmounting.
+per repo by "hubfs sync" or by unmounting. The flags from --message on are what
+these commits are made with, where "hubfs sync" says nothing else. With --create-pr
+repos that the token cannot write can be written to: each commit opens a pull
+request there.
 
 ` + exitHelp,
-		Flags: append(hubFlags(), mountFlags()...),
+		Flags: slices.Concat(hubFlags(), dirFlags(), mountFlags(), commitFlags(true)),
 		Action: run(func(ctx context.Context, c *cli.Context) error {
 			opts, err := mountOptionsOf(c)
 			if err != nil {
@@ -41,20 +47,14 @@ per repo by "hubfs sync" or by unmounting.
 func mountFlags() []cli.Flag {
 	env := func(name string) []string { return []string{"HUBFS_" + name} }
 	return []cli.Flag{
-		&cli.PathFlag{Name: "cache-dir", EnvVars: env("CACHE_DIR"),
-			Usage: "`DIR` for downloaded content, for a bigger or faster disk (default ~/.cache/hubfs)"},
 		&cli.StringFlag{Name: "cache-size", EnvVars: env("CACHE_SIZE"),
 			Usage: "how much the cache may hold, as 50GB, for shared or small disks (default: a share of the disk)"},
-		&cli.PathFlag{Name: "state-dir", EnvVars: env("STATE_DIR"),
-			Usage: "`DIR` for staged work and logs, for services and containers (default ~/.local/state/hubfs)"},
 		&cli.BoolFlag{Name: "read-only", EnvVars: env("READ_ONLY"),
 			Usage: "refuse all writing, for serving and training jobs"},
 		&cli.BoolFlag{Name: "allow-other", EnvVars: env("ALLOW_OTHER"),
 			Usage: "let other users of this machine in, for a daemon that serves several accounts"},
-		&cli.BoolFlag{Name: "private", EnvVars: env("PRIVATE"),
-			Usage: "create new repos private, for unpublished work"},
-		&cli.StringFlag{Name: "message", Aliases: []string{"m"}, EnvVars: env("MESSAGE"),
-			Usage: "`TEXT` of the commits made by unmounting, for jobs that want theirs recognised"},
+		&cli.DurationFlag{Name: "commit-every", EnvVars: env("COMMIT_EVERY"),
+			Usage: "commit work that nobody has touched for `TIME` (5m), for long jobs that save again and again"},
 		&cli.BoolFlag{Name: "no-commit", EnvVars: env("NO_COMMIT"),
 			Usage: "keep staged work staged when the mount ends, for who commits by \"hubfs sync\" only"},
 		&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, EnvVars: env("FOREGROUND"),
@@ -74,13 +74,14 @@ type mountOptions struct {
 	CacheDir, StateDir string // "" are the user's own
 	CacheSize          int64  // bytes; 0 is the cache's default
 
-	ReadOnly, AllowOther, Private bool
+	ReadOnly, AllowOther bool
 
-	Message    string
-	NoCommit   bool
-	Foreground bool
-	LogFile    string
-	Debug      bool
+	Commit      hubfs.CommitOptions // of the commits of the mount
+	CommitEvery time.Duration       // 0 is never
+	NoCommit    bool
+	Foreground  bool
+	LogFile     string
+	Debug       bool
 
 	// dieWithStarter ends the daemon when the thread that calls mount ends,
 	// which the caller has locked itself to.
@@ -91,9 +92,19 @@ func mountOptionsOf(c *cli.Context) (mountOptions, error) {
 	o := mountOptions{
 		hubOptions: hubOptionsOf(c),
 		CacheDir:   c.Path("cache-dir"), StateDir: c.Path("state-dir"),
-		ReadOnly: c.Bool("read-only"), AllowOther: c.Bool("allow-other"), Private: c.Bool("private"),
-		Message: c.String("message"), NoCommit: c.Bool("no-commit"),
+		ReadOnly: c.Bool("read-only"), AllowOther: c.Bool("allow-other"),
+		NoCommit:   c.Bool("no-commit"),
 		Foreground: c.Bool("foreground"), LogFile: c.Path("log-file"), Debug: c.Bool("debug"),
+	}
+	var err error
+	if o.Commit, err = commitOptionsOf(c); err != nil {
+		return o, err
+	}
+	if o.CommitEvery, err = idleTime(c); err != nil {
+		return o, err
+	}
+	if o.CommitEvery > 0 && o.NoCommit {
+		return o, usage("--commit-every and --no-commit exclude each other")
 	}
 	switch args := c.Args().Slice(); len(args) {
 	case 1:
@@ -146,8 +157,8 @@ func (o mountOptions) launch() (launch, error) {
 		Endpoint: opts.Endpoint, Token: secret(opts.Token), TokenFrom: from,
 		Offline: opts.Offline, UserAgent: opts.UserAgent, Origin: opts.Origin, Timeouts: opts.Timeouts,
 		CacheSize: o.CacheSize,
-		ReadOnly:  o.ReadOnly, AllowOther: o.AllowOther, Private: o.Private,
-		Message: o.Message, NoCommit: o.NoCommit, Debug: o.Debug, Foreground: o.Foreground,
+		ReadOnly:  o.ReadOnly, AllowOther: o.AllowOther,
+		Commit: o.Commit, CommitEvery: o.CommitEvery, NoCommit: o.NoCommit, Debug: o.Debug, Foreground: o.Foreground,
 		dieWithStarter: o.dieWithStarter,
 	}
 	if l.Mount, err = resolveMountPoint(o.MountPoint); err != nil {

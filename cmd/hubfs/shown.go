@@ -23,3 +23,28 @@ func allShown(names []string) string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// typed is s as it can be typed into a shell: in quotes if need be, and what
+// cannot be typed as escapes that bash, zsh and ksh read.
+func typed(s string) string {
+	if shown(s) == s {
+		return quote(s)
+	}
+	q := strconv.QuoteToASCII(s)
+	return "$'" + strings.ReplaceAll(q[1:len(q)-1], "'", `\'`) + "'"
+}
+
+// shownLine is a line of somebody's text for a terminal, with escapes for what would
+// be obeyed.
+func shownLine(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\t' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		q := strconv.QuoteRune(r)
+		b.WriteString(q[1 : len(q)-1])
+	}
+	return b.String()
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,22 +22,21 @@ branch, which files are busy or in conflict, the last error, the log file, and t
 use of the cache.
 
 ` + exitHelp,
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "json", Usage: "print JSON, for programs"},
-		},
+		Flags: jsonFlag(),
 		Action: run(func(ctx context.Context, c *cli.Context) error {
-			return status(ctx, statusOptions{Paths: c.Args().Slice(), JSON: c.Bool("json")}, c.App.Writer)
+			return status(ctx, statusOptions{output: outputOf(c), Paths: c.Args().Slice()}, c.App.Writer)
 		}),
 	}
 }
 
 type statusOptions struct {
+	output
 	Paths []string // none are all mounts
-	JSON  bool
 }
 
 // A statusReport is what "hubfs status --json" prints.
 type statusReport struct {
+	outcome
 	Mounts []mountStatus `json:"mounts"`
 }
 
@@ -52,7 +50,7 @@ type mountStatus struct {
 func status(ctx context.Context, o statusOptions, out io.Writer) error {
 	mounts, err := mountsOf(o.Paths)
 	if err != nil {
-		return err
+		return o.failed(out, err)
 	}
 	report := statusReport{Mounts: []mountStatus{}}
 	var failed error
@@ -61,19 +59,18 @@ func status(ctx context.Context, o statusOptions, out io.Writer) error {
 		m := mountStatus{Status: st}
 		if err != nil {
 			if len(o.Paths) > 0 || !errors.Is(err, os.ErrPermission) {
-				failed = errQuiet // another user's mount is none of ours
+				failed = coded(nil, err.Error()) // another user's mount is none of ours
 			}
 			m.Mountpoint, m.Failed = mnt, err.Error()
 		}
 		report.Mounts = append(report.Mounts, m)
 	}
 	if o.JSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(report); err != nil {
+		report.outcome = outcomeOf(failed)
+		if err := printJSON(out, report); err != nil {
 			return err
 		}
-		return failed
+		return quietly(failed)
 	}
 	if len(mounts) == 0 {
 		fmt.Fprintln(out, "nothing is mounted")
@@ -84,7 +81,15 @@ func status(ctx context.Context, o statusOptions, out io.Writer) error {
 		}
 		printStatus(out, m)
 	}
-	return failed
+	return quietly(failed)
+}
+
+// quietly is for an error that has been printed.
+func quietly(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errQuiet
 }
 
 // mountsOf are the mounts that paths are in, each once, or all.

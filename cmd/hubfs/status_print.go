@@ -29,6 +29,12 @@ func printStatus(out io.Writer, m mountStatus) {
 	if m.LogFile != "" {
 		fmt.Fprintf(out, "  log      %s\n", m.LogFile)
 	}
+	switch {
+	case m.NoCommit:
+		fmt.Fprintf(out, "  commits  by hubfs sync only\n")
+	case m.CommitEvery != "":
+		fmt.Fprintf(out, "  commits  what is left alone for %s\n", m.CommitEvery)
+	}
 	cache := humanize.Bytes(uint64(max(m.Cache.Bytes, 0)))
 	if m.Cache.Limit > 0 {
 		cache += " of " + humanize.Bytes(uint64(m.Cache.Limit))

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	hubfs "github.com/hubfs/hubfs/fs"
@@ -25,29 +24,17 @@ created. Nothing is committed twice, and nothing at all if nothing changed.
 hubfs sync ~/hub/me/model -m "First"
 
 ` + exitHelp,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "message", Aliases: []string{"m"},
-				Usage: "`TEXT`, the title of the commit, for who reads the history"},
-			&cli.StringFlag{Name: "description", Aliases: []string{"d"},
-				Usage: "`TEXT` below the title, for more than a line"},
-			&cli.BoolFlag{Name: "private",
-				Usage: "create the repo private if it does not exist yet, for unpublished work"},
-			&cli.DurationFlag{Name: "wait",
-				Usage: "wait up to `TIME` (30s, 5m) for files that are still being written, for scripts"},
-			&cli.BoolFlag{Name: "json",
-				Usage: "print the result as JSON, for programs"},
-		},
+		Flags: append(commitFlags(false), outputFlags()...),
 		Action: run(func(ctx context.Context, c *cli.Context) error {
+			o := syncOptions{Path: c.Args().First(), output: outputOf(c)}
+			var err error
 			if c.NArg() != 1 {
-				return usage("sync wants one path in a mount (see hubfs sync --help)")
+				err = usage("sync wants one path in a mount (see hubfs sync --help)")
+			} else {
+				o.CommitOptions, err = commitOptionsOf(c)
 			}
-			o := syncOptions{
-				Path: c.Args().First(), Message: c.String("message"), Description: c.String("description"),
-				Wait: c.Duration("wait"), JSON: c.Bool("json"),
-			}
-			if c.IsSet("private") {
-				private := c.Bool("private")
-				o.Private = &private
+			if err != nil {
+				return o.failed(c.App.Writer, err)
 			}
 			return syncPath(ctx, o, c.App.Writer, c.App.ErrWriter)
 		}),
@@ -55,44 +42,48 @@ hubfs sync ~/hub/me/model -m "First"
 }
 
 type syncOptions struct {
-	Path                 string
-	Message, Description string
-	Private              *bool // of a repo that is created; nil is the mount's own
-	Wait                 time.Duration
-	JSON                 bool
+	output
+	hubfs.CommitOptions
+	Path string
 }
 
 // syncPath commits the repo that a path is in.
 func syncPath(ctx context.Context, o syncOptions, out, errOut io.Writer) error {
 	mnt, rel, err := findMount(o.Path)
 	if err != nil {
-		return err
+		return o.failed(out, err)
 	}
-	req := hubfs.SyncRequest{
-		Path: rel, Message: o.Message, Description: o.Description, Private: o.Private,
-		Wait: max(o.Wait, settle).String(),
-	}
-	show := newProgress(errOut)
-	results, err := requestSync(ctx, mnt, req, show)
+	req := hubfs.SyncRequest{Path: rel, CommitOptions: o.CommitOptions}
+	show := o.progress(errOut)
+	got, err := requestSync(ctx, mnt, req, show)
 	show.close()
-	if o.JSON {
-		enc := json.NewEncoder(out)
-		for _, r := range results {
-			if err := enc.Encode(r); err != nil {
-				return err
-			}
-		}
-	} else {
-		printResults(out, results)
-		if len(results) == 0 && err == nil {
-			fmt.Fprintf(out, "%s: nothing to commit\n", shown(o.Path))
-		}
+	if len(got.Results) == 0 && err == nil && !o.JSON && !o.Quiet {
+		fmt.Fprintf(out, "%s: nothing to commit\n", shown(o.Path))
 	}
-	retry := "hubfs sync " + quote(o.Path)
+	return o.report(out, errOut, got, err, "hubfs sync "+quote(o.Path))
+}
+
+// report tells what came of commits; retry is the command to try again with.
+func (o output) report(out, errOut io.Writer, got synced, err error, retry string) error {
 	if err == nil {
-		err = busyFiles(results)
+		err = busyFiles(got.Results)
 	}
-	return explain(err, retry)
+	err = explain(err, retry)
+	if o.JSON {
+		return errors.Join(err, printJSON(out, struct {
+			outcome
+			synced
+		}{outcomeOf(err), got}))
+	}
+	if !o.Quiet {
+		printResults(out, got.Results)
+	}
+	for _, r := range got.Results {
+		for _, w := range r.Warnings {
+			fmt.Fprintf(errOut, "hubfs: %s: %s\n", r.Repo, shown(w))
+		}
+	}
+	return err
 }
 
 // printResults prints a line for each repo: what it has become, and where.
@@ -106,7 +97,23 @@ func printResults(out io.Writer, results []repoResult) {
 		case r.Unchanged:
 			fmt.Fprintf(out, "%s: nothing to commit\n", r.Repo)
 		default:
-			fmt.Fprintf(out, "%s: %s, %s\n%s\n%s\n", r.Repo, plural(r.Files, "file", "files"), humanize.Bytes(uint64(max(r.Bytes, 0))), r.Commit, r.URL)
+			where := ""
+			if r.Branch != "" {
+				where = " on branch " + shown(r.Branch)
+			}
+			many := ""
+			if r.Commits > 1 {
+				many = fmt.Sprintf(" in %d commits", r.Commits)
+			}
+			fmt.Fprintf(out, "%s: %s, %s%s%s\n%s\n", r.Repo, plural(r.Files, "file", "files"), humanize.Bytes(uint64(max(r.Bytes, 0))), many, where, r.Commit)
+			if r.PullRequest != "" {
+				fmt.Fprintln(out, r.PullRequest)
+			} else {
+				fmt.Fprintln(out, r.URL)
+			}
+		}
+		if r.Skipped > 0 {
+			fmt.Fprintf(out, "%s: %s left staged (hubfs status says why)\n", r.Repo, plural(r.Skipped, "path is", "paths are"))
 		}
 	}
 }

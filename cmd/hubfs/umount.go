@@ -31,22 +31,31 @@ killed it cleans up.
 				Usage: "unmount without committing, even if busy, for when the Hub or a program hangs; everything stays staged"},
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"},
 				Usage: "`TEXT` of the commits, for who wants to say what was done"},
+			&cli.DurationFlag{Name: "wait",
+				Usage: "wait up to `TIME` for files that are still being written (default: as the mount, 10s)"},
+			outputFlags()[1],
 		},
 		Action: run(func(ctx context.Context, c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usage("umount wants one mount point (see hubfs umount --help)")
 			}
-			return umount(ctx, umountOptions{
-				MountPoint: c.Args().First(), Force: c.Bool("force"), Message: c.String("message"),
-			}, c.App.Writer, c.App.ErrWriter)
+			o := umountOptions{
+				MountPoint: c.Args().First(), Force: c.Bool("force"), output: output{Quiet: c.Bool("quiet")},
+			}
+			o.Message = c.String("message")
+			if c.IsSet("wait") {
+				o.Wait = c.Duration("wait").String()
+			}
+			return umount(ctx, o, c.App.Writer, c.App.ErrWriter)
 		}),
 	}
 }
 
 type umountOptions struct {
-	MountPoint string
-	Force      bool   // do not commit, keep everything staged
-	Message    string // of the commits; "" is the mount's own
+	output
+	hubfs.CommitOptions // the mount's own where they are not set
+	MountPoint          string
+	Force               bool // do not commit, keep everything staged
 }
 
 // controlWait bounds how long a forced unmount waits for a daemon to listen.
@@ -94,15 +103,10 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		return forceUmount(ctx, mnt, st, daemon, errOut)
 	}
 
-	show := newProgress(errOut)
-	results, err := requestSync(ctx, mnt, hubfs.SyncRequest{All: true, Unmount: true, Message: o.Message, Wait: settle.String()}, show)
+	show := o.progress(errOut)
+	got, err := requestSync(ctx, mnt, hubfs.SyncRequest{All: true, Unmount: true, CommitOptions: o.CommitOptions}, show)
 	show.close()
-	printResults(out, results)
-	if err == nil {
-		err = busyFiles(results)
-	}
-	if err != nil {
-		err = explain(err, "hubfs umount "+quote(mnt))
+	if err = o.report(out, errOut, got, err, "hubfs umount "+quote(mnt)); err != nil {
 		if code := exitCode(err); code == exitCommit || code == exitConflict || code == exitBusy {
 			err = fmt.Errorf("%w\nTo unmount all the same and keep it staged: hubfs umount --force %s", err, quote(mnt))
 		}
@@ -114,7 +118,7 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 		}
 		return fmt.Errorf("unmount %s: %w", mnt, err)
 	}
-	sayStaged(errOut, st, results)
+	sayStaged(errOut, st, got.Results)
 	return waitGone(ctx, daemon)
 }
 
@@ -145,7 +149,7 @@ func exactMount(path string) (string, error) {
 // forceUmount takes the mount away whatever goes on in it.
 func forceUmount(ctx context.Context, mnt string, st hubfs.Status, daemon *process, errOut io.Writer) error {
 	asking, cancel := context.WithTimeout(ctx, controlWait)
-	_, err := requestSync(asking, mnt, hubfs.SyncRequest{Unmount: true, Force: true}, newProgress(io.Discard))
+	_, err := requestSync(asking, mnt, hubfs.SyncRequest{Unmount: true, Keep: true}, newProgress(io.Discard))
 	cancel()
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return killDaemon(ctx, mnt, errOut)

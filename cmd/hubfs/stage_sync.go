@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/hubfs/hubfs/commit"
+	hubfs "github.com/hubfs/hubfs/fs"
+	"github.com/hubfs/hubfs/remote"
+	"github.com/urfave/cli/v2"
+)
+
+func stageSyncCmd() *cli.Command {
+	return &cli.Command{
+		Name:      "sync",
+		Usage:     "commit what is staged in a repo, without a mount",
+		ArgsUsage: "REPO",
+		Description: `Makes one commit of what is staged in a repo, as "hubfs sync" does in a mount.
+
+hubfs stage sync me/model -m "Saved before the crash"
+
+` + exitHelp,
+		Flags: slices.Concat(hubFlags(), dirFlags(), commitFlags(true), outputFlags()),
+		Action: run(func(ctx context.Context, c *cli.Context) error {
+			o := stageOptionsOf(c)
+			copts, err := commitOptionsOf(c)
+			if c.NArg() != 1 {
+				err = usage("stage sync wants one repo (see hubfs stage ls)")
+			}
+			if err != nil {
+				return o.failed(c.App.Writer, err)
+			}
+			o.Repo = c.Args().First()
+			return stageSync(ctx, o, copts, c.App.Writer, c.App.ErrWriter)
+		}),
+	}
+}
+
+func stageSync(ctx context.Context, o stageOptions, copts hubfs.CommitOptions, out, errOut io.Writer) error {
+	s, err := o.open()
+	if err != nil {
+		return o.failed(out, err)
+	}
+	defer s.close()
+	st, repo, err := s.find(ctx)
+	if err == nil {
+		err = inUse(st, "hubfs sync there")
+	}
+	if err != nil {
+		return o.failed(out, err)
+	}
+	show := o.progress(errOut)
+	got, err := s.commit(ctx, repo, copts, show, errOut)
+	show.close()
+	return o.report(out, errOut, got, err, "hubfs stage sync "+quote(o.Repo))
+}
+
+func (s *stage) commit(ctx context.Context, repo remote.Repo, copts hubfs.CommitOptions, show *progress, errOut io.Writer) (got synced, err error) {
+	got = synced{Results: []repoResult{}, Failures: []repoFailure{}}
+	options, err := copts.Commit(false)
+	if err != nil {
+		return got, usage(err.Error())
+	}
+	w, done, err := s.worktree(ctx, repo, copts.CreatePR, errOut)
+	if err != nil {
+		return got, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	name := w.Repo().String()
+	options.Progress = func(e commit.Event) { show.event(name, e) }
+	res, err := w.Commit(ctx, options)
+	if err == nil {
+		got.Results = append(got.Results, repoResult{name, res})
+		return got, nil
+	}
+	e := hubfs.SyncEventOf(w.Repo(), err)
+	got.Failures = append(got.Failures, repoFailure{e.Repo, e.Code, e.Error, e.Paths, e.Head, e.Sides})
+	if e.Code != "conflict" {
+		return got, coded(errCommit, e.Error)
+	}
+	text := e.Error + "\n" + sidesText(e.Sides) + "Both versions are kept: yours stays staged, theirs is on the Hub. The ways on:\n" + waysText([]way{
+		{"hubfs stage sync --force " + typed(s.o.Repo), "yours, over theirs"},
+		{"hubfs mount MNT, hubfs discard PATH", "theirs, instead of yours"},
+		{"hubfs stage sync --create-pr " + typed(s.o.Repo), "both: yours becomes a pull request"},
+	})
+	return got, coded(errConflict, text)
+}
+
+func stageDropCmd() *cli.Command {
+	return &cli.Command{
+		Name:      "drop",
+		Usage:     "drop all that is staged in a repo, for good",
+		ArgsUsage: "REPO",
+		Description: `Says what is staged in the repo, asks, and drops it. It cannot be undone; "hubfs stage
+export" saves a copy. While a mount has the repo it is refused: "hubfs discard" is for that.
+
+` + exitHelp,
+		Flags: slices.Concat(hubFlags(), dirFlags(), outputFlags()[1:], []cli.Flag{
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask, for scripts"}}),
+		Action: run(func(ctx context.Context, c *cli.Context) error {
+			o := stageOptionsOf(c)
+			if c.NArg() != 1 {
+				return usage("stage drop wants one repo (see hubfs stage ls)")
+			}
+			o.Repo = c.Args().First()
+			return stageDrop(ctx, o, c.Bool("yes"), os.Stdin, c.App.Writer, c.App.ErrWriter)
+		}),
+	}
+}
+
+func stageDrop(ctx context.Context, o stageOptions, yes bool, in io.Reader, out, errOut io.Writer) error {
+	s, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	st, repo, err := s.find(ctx)
+	if err != nil {
+		return err
+	}
+	if err := inUse(st, "hubfs discard there"); err != nil {
+		return err
+	}
+	var lines []string
+	for _, p := range st.Staged {
+		lines = append(lines, stagedLine(p))
+	}
+	what := fmt.Sprintf("This drops %s of %s for good", plural(len(lines), "change", "changes"), stateName(st))
+	if !yes {
+		if err := confirm(in, errOut, what, lines); err != nil {
+			return err
+		}
+	}
+	w, done, err := s.worktree(ctx, repo, false, errOut)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(w.Drop(ctx), done()); err != nil {
+		return err
+	}
+	if !o.Quiet {
+		fmt.Fprintf(out, "dropped %s of %s\n", plural(len(lines), "change", "changes"), stateName(st))
+	}
+	return nil
+}
