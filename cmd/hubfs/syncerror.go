@@ -12,7 +12,7 @@ import (
 // syncError is the error of an event of mnt that says why something was not
 // committed, and where that depends on the repo, what to do next.
 func syncError(mnt string, e hubfs.SyncEvent) error {
-	text := e.Error
+	text := strings.TrimPrefix(e.Error, "commit ") // REPO: …
 	if e.Repo != "" && !strings.Contains(text, e.Repo) {
 		text = e.Repo + ": " + text
 	}

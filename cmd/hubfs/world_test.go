@@ -66,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	w.env = []string{
 		asCommand + "=1", "GORACE=atexit_sleep_ms=0", "PATH=" + os.Getenv("PATH"), "HOME=" + dir,
 		"HF_ENDPOINT=" + hub.URL(), "HF_TOKEN=" + canary,
-		"HUBFS_CACHE_DIR=" + filepath.Join(dir, "cache"), "HUBFS_STATE_DIR=" + filepath.Join(dir, "state"),
+		"HUBFS_WAIT=1s", "HUBFS_CACHE_DIR=" + filepath.Join(dir, "cache"), "HUBFS_STATE_DIR=" + filepath.Join(dir, "state"),
 	}
 	t.Cleanup(w.end)
 	return w
