@@ -210,7 +210,7 @@ func (w *modelWorld) sync(o modelOp) {
 		w.closeWriters()
 	}
 	writers := w.writers()
-	req := SyncRequest{All: true, Wait: "10s"}
+	req := SyncRequest{All: true, CommitOptions: CommitOptions{Wait: "10s"}}
 	if len(writers) > 0 {
 		req.Wait = "0s"
 	}
@@ -346,7 +346,7 @@ func (w *modelWorld) syncBegin(o modelOp) {
 	d := w.daemon
 	go func() {
 		defer close(s.done)
-		s.out = d.sync(SyncRequest{All: true, Wait: "0s"})
+		s.out = d.sync(SyncRequest{All: true, CommitOptions: CommitOptions{Wait: "0s"}})
 	}()
 }
 
