@@ -52,7 +52,7 @@ func (w *Worktree) apply(r record) error {
 		}
 		return nil
 	case opDiscard:
-		return w.applyDiscard(r.P)
+		return w.applyDiscard(r.P, r.D)
 	}
 	return misfit(r)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,44 +82,98 @@ func (w *Worktree) commitAll(ctx context.Context, o CommitOptions) (Result, erro
 		}
 		return Result{}, err
 	}
+	w.mu.RLock()
+	proposes, known := w.proposes, slices.Clone(w.conflicts)
+	w.mu.RUnlock()
+	switch {
+	case !proposes || o.CreatePR:
+	case o.Automatic:
+		res := w.unchanged()
+		res.Left = "the token may not write here; hubfs sync opens a pull request with it"
+		return res, nil
+	case o.Branch != "":
+		return Result{}, &readOnlyError{"the token may only open pull requests here"}
+	default:
+		o.CreatePR = true
+	}
 	user, err := w.whose(ctx, o.Automatic)
 	if err != nil {
 		return Result{}, err
 	}
-	res, err := w.commitSettled(ctx, o)
+	res, err := w.commitParts(ctx, o)
 	if err == nil && user != "" {
 		w.take(user)
+	}
+	if err == nil && res.Branch != "" && len(known) > 0 {
+		w.advance(ctx, nil, known) // both sides of the conflict are settled
 	}
 	return res, err
 }
 
-func (w *Worktree) commitSettled(ctx context.Context, o CommitOptions) (Result, error) {
+// commitParts makes one commit after the other until all is in one that goes
+// into it.
+func (w *Worktree) commitParts(ctx context.Context, o CommitOptions) (sum Result, err error) {
+	for part := 1; ; part++ {
+		c, res, err := w.commitOnce(ctx, o, part)
+		sum.add(res)
+		if err != nil || c == nil || !c.p.more {
+			return sum, err
+		}
+		if c.to.pull != nil { // the others belong to it too
+			o.CreatePR, o.Branch = false, res.Branch
+		}
+	}
+}
+
+// add puts together what several commits did.
+func (r *Result) add(o Result) {
+	first := *r
+	*r = o
+	r.Files += first.Files
+	r.Bytes += first.Bytes
+	r.Commits += first.Commits
+	r.Warnings = append(first.Warnings, o.Warnings...)
+	if first.PullRequest != "" {
+		r.PullRequest = first.PullRequest
+	}
+	if first.Commits > 0 {
+		r.Unchanged = false
+		if o.Commits == 0 {
+			r.Commit, r.URL, r.Branch = first.Commit, first.URL, first.Branch
+		}
+	}
+}
+
+func (w *Worktree) commitOnce(ctx context.Context, o CommitOptions, part int) (*committing, Result, error) {
 	// An earlier commit may turn out to have been made: then ours is planned
 	// anew on top of it.
 	var done Result
 	for range maxTries {
-		landed, err := w.settle(ctx)
+		c := &committing{w: w, o: o, part: part, repo: w.Repo(), progress: serial(o.Progress)}
+		if err := c.aim(); err != nil {
+			return nil, Result{}, err
+		}
+		landed, err := w.settle(ctx, c.to)
 		if err != nil {
-			return Result{}, err
+			return nil, Result{}, err
 		}
 		if landed != nil {
 			done = *landed
 			if !w.Dirty() {
-				return done, nil
+				return nil, done, nil
 			}
 		}
-		c := &committing{w: w, o: o, repo: w.Repo(), progress: serial(o.Progress)}
 		res, err := c.run(ctx)
 		if errors.Is(err, errAgain) {
 			continue
 		}
 		if err == nil && res.Unchanged && done.Commit != "" {
-			done.Busy = res.Busy
-			return done, nil
+			done.Busy, done.Skipped = res.Busy, res.Skipped
+			return c, done, nil
 		}
-		return res, err
+		return c, res, err
 	}
-	return Result{}, fmt.Errorf("gave up after %d tries: %w", maxTries, remote.ErrConflict)
+	return nil, Result{}, fmt.Errorf("gave up after %d tries: %w", maxTries, remote.ErrConflict)
 }
 
 // nothing reports whether all that is staged is left out of commits, as far as
@@ -161,15 +216,22 @@ func serial(f func(Event)) func(Event) {
 type committing struct {
 	w        *Worktree
 	o        CommitOptions
-	repo     remote.Repo
+	part     int         // of several commits, from 1
+	repo     remote.Repo // at the branch that it goes to
+	to       target
 	progress func(Event)
+	filter   *filter
 	p        *plan
 	inline   []remote.InlineFile
+	warnings []string
 }
 
 func (c *committing) run(ctx context.Context) (res Result, err error) {
 	w := c.w
-	if c.p, err = w.plan(ctx, c.o.Wait); err != nil {
+	if c.filter, err = newFilter(c.o.Allow, c.o.Ignore); err != nil {
+		return res, err
+	}
+	if err := c.draw(ctx); err != nil {
 		return res, err
 	}
 	kept := false // the plan's files stay frozen: its outcome is not known
@@ -177,7 +239,7 @@ func (c *committing) run(ctx context.Context) (res Result, err error) {
 		if !kept {
 			c.p.thaw()
 		}
-		w.setBusy(c.p)
+		w.setReasons(c.p)
 		w.planned()
 	}()
 	if err := c.compare(ctx); err != nil {
@@ -187,6 +249,9 @@ func (c *committing) run(ctx context.Context) (res Result, err error) {
 		if err := c.guard(ctx); err != nil {
 			return res, err
 		}
+		if err := c.checkCard(ctx); err != nil {
+			return res, err
+		}
 		if err := c.upload(ctx); err != nil {
 			return res, err
 		}
@@ -194,8 +259,8 @@ func (c *committing) run(ctx context.Context) (res Result, err error) {
 	for range maxTries {
 		if c.p.changes() == 0 {
 			res := w.unchanged()
-			res.Busy = c.p.busy
-			return res, w.landQuietly(c.p)
+			res.Busy, res.Skipped = c.p.busy, len(c.p.skipped)
+			return res, c.landQuietly()
 		}
 		res, kept, err = c.send(ctx)
 		if !errors.Is(err, errMoved) {
@@ -208,6 +273,49 @@ func (c *committing) run(ctx context.Context) (res Result, err error) {
 	return res, fmt.Errorf("the branch moved %d times while committing: %w", maxTries, remote.ErrConflict)
 }
 
+// draw makes the plan, with a model card in it if one is wanted. A base that is
+// gone from the Hub with all that is known of it cannot be compared with: then
+// what is staged is planned over what the branch is at now, if that was asked
+// for.
+func (c *committing) draw(ctx context.Context) (err error) {
+	w := c.w
+	c.p, err = w.plan(ctx, c.o.Wait, c.filter, nil)
+	if vanished(err) {
+		head, herr := w.s.o.Client.Snapshot(ctx, w.Repo())
+		if herr != nil {
+			return herr
+		}
+		if !c.o.Force && !c.o.CreatePR {
+			return w.rewritten(ctx, head)
+		}
+		c.p, err = w.plan(ctx, c.o.Wait, c.filter, head)
+	}
+	if err != nil {
+		return err
+	}
+	added, err := c.addCard(ctx)
+	if err == nil && added {
+		c.p.thaw()
+		c.p, err = w.plan(ctx, c.o.Wait, c.filter, nil)
+	}
+	if err != nil {
+		w.planned()
+	}
+	return err
+}
+
+// rewritten is the conflict of all that is staged with a branch whose history
+// was rewritten.
+func (w *Worktree) rewritten(ctx context.Context, head *remote.Snapshot) error {
+	e := &ConflictError{Head: head.Commit(), Rewritten: true}
+	for _, s := range w.Status(ctx).Staged {
+		if s.Reason == "" {
+			e.Paths = append(e.Paths, s.Path)
+		}
+	}
+	return e
+}
+
 // compare hashes what is staged and finds what of it is new. A repo that does
 // not exist is made now, if there is anything to be put into it.
 func (c *committing) compare(ctx context.Context) error {
@@ -216,12 +324,18 @@ func (c *committing) compare(ctx context.Context) error {
 	if err := c.p.hashAll(ctx, long, c.progress); err != nil {
 		return err
 	}
-	if !w.New() && c.p.parent == "" && c.p.changes() > 0 {
-		// A commit without a parent is made on top of whatever is there: see
-		// first that it is nothing of ours.
-		return c.follow(ctx)
+	if err := c.unseen(ctx); err != nil {
+		return err
 	}
-	if !w.New() || len(c.p.items) == 0 {
+	if !w.New() {
+		if c.p.changes() > 0 && (c.p.parent == "" || c.to.away()) {
+			// A commit without a parent is made on top of whatever is there: see
+			// first that it is nothing of ours.
+			return c.follow(ctx)
+		}
+		return nil
+	}
+	if len(c.p.items) == 0 {
 		return nil
 	}
 	head, err := c.create(ctx)
@@ -233,10 +347,10 @@ func (c *committing) compare(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := c.p.onto(ctx, head); err != nil {
-		return err
+	if c.to.away() {
+		return c.follow(ctx)
 	}
-	return nil
+	return c.onto(ctx, head)
 }
 
 // create makes the repo on the Hub and gives its first commit as the base.
@@ -255,12 +369,13 @@ func (c *committing) create(ctx context.Context) (*remote.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = w.s.o.Client.CreateRepo(ctx, c.repo, o)
+	own := w.Repo()
+	_, err = w.s.o.Client.CreateRepo(ctx, own, o)
 	free()
 	if err != nil {
 		return nil, err
 	}
-	head, err := w.s.o.Client.Snapshot(ctx, c.repo)
+	head, err := w.s.o.Client.Snapshot(ctx, own)
 	if err != nil {
 		return nil, err
 	}
@@ -270,32 +385,43 @@ func (c *committing) create(ctx context.Context) (*remote.Snapshot, error) {
 		return nil, err
 	}
 	w.mu.Lock()
-	changes, err := w.created(head, c.p.foreign)
+	changes, err := w.created(head, c.p)
 	w.mu.Unlock()
 	w.tell(changes)
 	return head, err
 }
 
 // created puts the first base under a new repo. Under mu.
-func (w *Worktree) created(head *remote.Snapshot, foreign []string) ([]Change, error) {
+func (w *Worktree) created(head *remote.Snapshot, p *plan) ([]Change, error) {
 	r := record{Op: opBase}
 	if head != nil {
 		r = baseRecord(head)
 	}
-	if err := w.st.journal.append(r); err != nil {
+	clashes := w.clashesNow(p)
+	if err := w.st.journal.append(append([]record{r}, clashes...)...); err != nil {
 		return nil, err
+	}
+	for _, c := range clashes {
+		w.clash(c.P, c.C)
 	}
 	w.rebase(head)
 	w.isNew = false
-	changes := w.foreignChanges(foreign)
+	changes := w.foreignChanges(p.theirs.paths())
 	return changes, w.st.identify(w.identity())
 }
 
 func (c *committing) result(commit, url string) Result {
-	return Result{Commit: commit, URL: url, Files: c.p.changes(), Bytes: c.p.bytes(), Busy: c.p.busy}
+	return Result{
+		Commit: commit, URL: url, Files: c.p.changes(), Bytes: c.p.bytes(), Busy: c.p.busy, Commits: 1,
+		Branch: c.to.branch, Skipped: len(c.p.skipped), Warnings: c.warnings,
+	}
 }
 
-// ours is the base that a commit of ours has become.
-func (w *Worktree) ours(commit string) *remote.Snapshot {
-	return w.s.o.Client.SnapshotAt(w.Repo(), commit, time.Now().UTC().Truncate(time.Second))
+// ours is what a plan that has become a commit makes of the tree.
+func (w *Worktree) ours(p *plan, commit string) *remote.Snapshot {
+	repo := w.Repo()
+	if p.target.branch != "" {
+		repo = w.targetRepo(p)
+	}
+	return w.s.o.Client.SnapshotAt(repo, commit, time.Now().UTC().Truncate(time.Second))
 }

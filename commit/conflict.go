@@ -2,23 +2,35 @@ package commit
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/hubfs/hubfs/remote"
 )
 
-// follow puts the plan on top of what the branch has moved to, if that
-// touched nothing of ours.
+// follow puts the plan on top of what its branch has moved to, if that touched
+// nothing of ours, or ours is to go over it.
 func (c *committing) follow(ctx context.Context) error {
-	head, err := c.w.s.o.Client.Snapshot(ctx, c.repo)
+	head, err := c.head(ctx)
 	if err != nil {
 		return err
 	}
-	head = usable(head)
 	if err := c.clash(ctx, c.w.baseSnapshot(), head); err != nil {
 		return err
 	}
-	return c.p.onto(ctx, head)
+	return c.onto(ctx, head)
+}
+
+// onto is plan.onto, with whatever stands in the plan's way taken out of it if
+// that was asked for.
+func (c *committing) onto(ctx context.Context, head *remote.Snapshot) error {
+	if err := c.p.onto(ctx, head); err != nil {
+		return err
+	}
+	if c.o.Force && c.p.theirs != nil {
+		c.p.clear(c.p.theirs.now)
+	}
+	return nil
 }
 
 func (w *Worktree) baseSnapshot() *remote.Snapshot {
@@ -65,168 +77,86 @@ func (p *plan) onto(ctx context.Context, head *remote.Snapshot) error {
 	return nil
 }
 
-// clash is a *ConflictError if what changed from base to head and the plan
-// have paths in common, or one of them has a file where the other has a
-// directory. The same change made by both is none.
-func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) error {
-	before, err := tree(ctx, base)
-	if err != nil {
-		return err
+// clear deletes, as far as the plan does not yet, files of a tree where the
+// plan has directories, and what is below its files.
+func (p *plan) clear(now map[string]remote.Entry) {
+	dels := make(map[string]bool, len(p.deletes))
+	for _, d := range p.deletes {
+		dels[d] = true
 	}
-	after, err := tree(ctx, head)
-	if err != nil {
-		return err
-	}
-	changed := make(map[string]bool)
-	for p, b := range after {
-		if before[p].ID != b.ID {
-			changed[p] = true
-		}
-	}
-	for p := range before {
-		if _, ok := after[p]; !ok {
-			changed[p] = true
-		}
-	}
-	c.p.foreign = c.p.foreign[:0]
-	for p := range changed {
-		c.p.foreign = append(c.p.foreign, p)
-	}
-	if _, ok := after[attributes]; ok && base == nil && len(after) == 1 {
-		delete(changed, attributes) // the Hub's own first commit
-	}
-
-	adds := make(map[string]bool)
-	both := make(map[string]bool)
-	for _, it := range c.p.items {
-		if it.same {
-			continue
-		}
+	adds := make(map[string]bool, len(p.items))
+	for _, it := range p.items {
 		adds[it.path] = true
-		b, there := after[it.path]
-		if changed[it.path] && !(there && (it.sum != nil && it.sum.is(b) || it.sum == nil && b.ID == it.blob.ID)) {
-			both[it.path] = true
-		}
 		for dir := parentOf(it.path); dir != ""; dir = parentOf(dir) {
-			if _, file := after[dir]; file && changed[dir] {
-				both[dir] = true
+			if _, file := now[dir]; file {
+				dels[dir] = true
 			}
 		}
 	}
-	for _, p := range c.p.deletes {
-		if _, there := after[p]; changed[p] && there {
-			both[p] = true
+	for q := range now {
+		for dir := parentOf(q); dir != ""; dir = parentOf(dir) {
+			if adds[dir] {
+				dels[q] = true
+			}
 		}
+	}
+	p.deletes = slices.Sorted(maps.Keys(dels))
+}
+
+// clash is a *ConflictError if what changed from base to head and what is
+// staged have paths in common, or one of them has a file where the other has a
+// directory. The same change made by both is none. With Force there is none.
+func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) error {
+	t, err := changes(ctx, base, head)
+	if err != nil {
+		return err
 	}
 	beside := c.w.beside(c.p)
-	for p, what := range beside {
-		_, there := after[p]
-		switch {
-		case adds[p], !changed[p], !there && what != besideFile:
-		default:
-			both[p] = true
-		}
-		for dir := parentOf(p); dir != "" && what == besideFile; dir = parentOf(dir) {
-			if _, file := after[dir]; file && changed[dir] {
-				both[dir] = true
-			}
-		}
-	}
-	for p := range changed {
-		if _, there := after[p]; !there {
-			continue
-		}
-		for dir := parentOf(p); dir != ""; dir = parentOf(dir) {
-			if what, ok := beside[dir]; adds[dir] || ok && what != besideDir {
-				both[dir] = true
-			}
-		}
+	t.peer(ctx, base, c.p, beside)
+	c.p.theirs = t
+	both := t.overPlan(c.p)
+	maps.Copy(both, t.overBeside(c.p, beside))
+	if c.o.Force {
+		c.p.forced = both
+		return nil
 	}
 	if len(both) == 0 {
 		return nil
 	}
-	e := &ConflictError{}
-	for p := range both {
-		e.Paths = append(e.Paths, p)
-	}
-	slices.Sort(e.Paths)
+	e := &ConflictError{Paths: slices.Sorted(maps.Keys(both)), Rewritten: t.blind}
 	if head != nil {
 		e.Head = head.Commit()
 	}
+	e.Sides = c.w.sides(ctx, e.Paths, c.p, t)
 	return e
 }
 
-// What is staged beside a plan.
-const (
-	besideFile = iota + 1
-	besideDir
-	besideGone
-)
-
-// beside is what is staged and no part of the plan: busy files, and what was
-// changed since. It lies over the plan's base too, and would later replace what
-// others did on the way to another one without anybody being told.
-func (w *Worktree) beside(p *plan) map[string]int {
-	known := make(map[*File]bool)
-	for _, it := range p.items {
-		if it.file != nil && it.link == "" {
-			known[it.file] = true
-		}
-	}
-	copied := make(map[string]bool)
-	for _, l := range p.links {
-		copied[l.P] = true
-	}
-	left := make(map[string]bool)
-	for _, l := range p.left {
-		left[l.Path] = true
-	}
-	found := make(map[string]int)
-	var walk func(d *Dir, at string)
-	walk = func(d *Dir, at string) {
-		for name, k := range d.kids {
-			q, late := join(at, name), k.gen > p.mark.gen
-			switch {
-			case k.link != nil && leftOut(q) == "":
-				if late || !copied[q] { // it may become a copy by the next commit
-					found[q] = besideFile
-				}
-			case left[q] || leftOut(q) != "":
-			case k.dir != nil:
-				if k.through == nil {
-					found[q] = besideDir
-				}
-				walk(k.dir, q)
-			case k.file != nil && (late || !known[k.file]), k.ref != nil && late:
-				found[q] = besideFile
-			case k.gone() && late:
-				found[q] = besideGone
-			}
-		}
+// unseen is a *ConflictError if the plan would put what was staged during an
+// earlier commit over what that brought from others.
+func (c *committing) unseen(ctx context.Context) error {
+	w := c.w
+	if c.o.Force || c.o.CreatePR {
+		return nil
 	}
 	w.mu.RLock()
-	defer w.mu.RUnlock()
-	walk(w.root, "")
-	return found
-}
-
-// attributes is what the Hub puts into a new repo.
-const attributes = ".gitattributes"
-
-// tree is all files of a snapshot.
-func tree(ctx context.Context, snap *remote.Snapshot) (map[string]remote.Blob, error) {
-	files := make(map[string]remote.Blob)
-	if snap == nil {
-		return files, nil
+	paths := w.clashed(c.p)
+	since := ""
+	if len(paths) > 0 {
+		since = w.clashes[paths[0]]
 	}
-	entries, err := snap.Walk(ctx)
-	if err != nil {
-		return nil, err
+	base, repo := w.base, w.repo
+	w.mu.RUnlock()
+	if len(paths) == 0 {
+		return nil
 	}
-	for _, e := range entries {
-		if !e.Dir {
-			files[e.Path] = e.Blob
-		}
+	e := &ConflictError{Paths: paths}
+	if base != nil {
+		e.Head = base.Commit()
 	}
-	return files, nil
+	// What they did is for people to know: it is a conflict without it, too.
+	t, err := changes(ctx, usable(w.s.o.Client.SnapshotAt(repo, since, w.Date())), base)
+	if err == nil {
+		e.Sides = w.sides(ctx, paths, c.p, t)
+	}
+	return e
 }

@@ -58,6 +58,12 @@ func (x *differ) stat(p string) (remote.Entry, bool, error) {
 	return e, err == nil, err
 }
 
+// isFile reports whether the base is known to have a file at a path.
+func (x *differ) isFile(p string) bool {
+	e, ok, err := x.stat(p)
+	return err == nil && ok && !e.Dir
+}
+
 func (x *differ) list(p string) ([]remote.Entry, error) {
 	if x.base == nil {
 		return nil, nil
@@ -79,7 +85,8 @@ func (x *differ) walk(d *shot) error {
 	for name, k := range d.kids {
 		p := join(d.path, name)
 		sub := d.subs[k.dir]
-		if natural && !(k.dir != nil && sub.natural()) {
+		// The base may have got a file at the place of a directory made here.
+		if natural && !(k.dir != nil && sub.natural() && (k.through != nil || !x.isFile(p))) {
 			if err := x.erase(p); err != nil {
 				return err
 			}

@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/hubfs/hubfs/remote"
 )
 
 // A Discarded says what Discard did beyond dropping what was staged.
@@ -15,8 +19,17 @@ type Discarded struct {
 }
 
 // Discard drops what is staged at a path and below, so that it means what the
-// base has there; "" drops everything. A moved file is two paths: where it
-// was, and where it is. EBUSY while a commit runs.
+// base has there; "" drops everything. EBUSY while a commit runs.
+//
+// A rename is one thing with two sides, and discarding either undoes it: the
+// content is where it was again, and no more where it went. Staged files that
+// were put into a directory which was moved stay, unless they are at or below
+// the path themselves. A file that was changed after it was moved is a new one:
+// where it was, it is deleted, and both can be discarded for themselves.
+//
+// If others changed what was discarded, the worktree moves on to the branch's
+// head so that theirs is what is shown, once nothing staged is in conflict with
+// it any more; without the Hub that is left for later, which is no error.
 func (w *Worktree) Discard(ctx context.Context, path string) (Discarded, error) {
 	select {
 	case <-w.commit:
@@ -24,34 +37,137 @@ func (w *Worktree) Discard(ctx context.Context, path string) (Discarded, error) 
 	default:
 		return Discarded{}, fmt.Errorf("discard %q: a commit is running: %w", path, syscall.EBUSY)
 	}
-	changes, err := w.discard(path)
+	w.mu.RLock()
+	known := slices.Clone(w.conflicts)
+	for q := range w.clashes {
+		known = append(known, q)
+	}
+	w.mu.RUnlock()
+	changes, about, err := w.discard(path)
 	if err != nil {
 		return Discarded{}, fmt.Errorf("discard %q: %w", path, err)
 	}
 	w.tell(changes)
-	return Discarded{}, nil
+	return w.advance(ctx, append(about, path), known), nil
 }
 
-func (w *Worktree) discard(path string) ([]Change, error) {
+// discard gives the names that mean something else by it, and where else than
+// at the path something was undone.
+func (w *Worktree) discard(path string) (changes []Change, about []string, err error) {
 	w.mu.Lock()
 	defer w.unlock()
 	switch {
 	case w.closed:
-		return nil, fs.ErrClosed
+		return nil, nil, fs.ErrClosed
 	case w.st == nil:
-		return nil, nil
+		return nil, nil, nil
 	case path != "" && !w.covers(path):
-		return nil, nil
+		return nil, nil, nil
 	}
-	before := w.names(path)
-	if err := w.append(record{Op: opDiscard, P: path}); err != nil {
-		return nil, err
+	undone := w.undo(path, false)
+	for _, c := range undone {
+		about = append(about, join(c.Dir.path(), c.Name))
 	}
-	if err := w.must(w.applyDiscard(path)); err != nil {
+	changes = append(w.names(path), undone...)
+	if err := w.append(record{Op: opDiscard, P: path, D: true}); err != nil {
+		return nil, nil, err
+	}
+	if err := w.must(w.applyDiscard(path, true)); err != nil {
+		return nil, nil, err
+	}
+	w.lastErr = ""
+	return changes, about, nil
+}
+
+// advance moves the worktree on to the branch's head, if what was discarded was
+// in conflict with it and nothing is any more.
+func (w *Worktree) advance(ctx context.Context, paths, known []string) (d Discarded) {
+	still := func(paths []string) {
+		w.mu.Lock()
+		w.conflicts = paths
+		w.mu.Unlock()
+		d.Conflicts = paths
+	}
+	w.mu.RLock()
+	base, repo, skip := w.base, w.repo, w.st == nil || w.isNew || len(w.pending) > 0
+	rest := slices.DeleteFunc(known, func(q string) bool { return !w.overlays(q) && !w.holds(q) })
+	w.mu.RUnlock()
+	slices.Sort(rest)
+	rest = slices.Compact(rest)
+	if skip {
+		still(rest)
+		return d
+	}
+	head, err := w.s.o.Client.Snapshot(ctx, repo)
+	if head = usable(head); err != nil || head == nil || base != nil && head.Commit() == base.Commit() {
+		still(rest)
+		return d
+	}
+	t, err := changes(ctx, base, head)
+	if err != nil {
+		still(rest)
+		return d
+	}
+	about := t.blind || len(known) > 0
+	for q := range t.changed {
+		about = about || slices.ContainsFunc(paths, func(p string) bool { return below(q, p) || below(p, q) })
+	}
+	if !about {
+		return d
+	}
+	w.mu.Lock()
+	beside := w.besides(nil)
+	w.mu.Unlock()
+	t.peer(ctx, base, nil, beside)
+	w.mu.Lock()
+	both := t.overBeside(nil, w.besides(nil)) // as it is now
+	if len(both) > 0 {
+		w.mu.Unlock()
+		still(slices.Sorted(maps.Keys(both)))
+		return d
+	}
+	changes, err := w.moveOn(head, t)
+	w.mu.Unlock()
+	if err != nil {
+		still(rest)
+		return d
+	}
+	w.tell(changes)
+	d.Head = head.Commit()
+	return d
+}
+
+// holds reports whether anything is staged below a path. Under mu.
+func (w *Worktree) holds(p string) bool {
+	d, name := w.find(p)
+	return d != nil && d.kids[name] != nil && d.kids[name].dir != nil && d.kids[name].dir.changed()
+}
+
+// moveOn puts the branch's head under what is staged, none of which it
+// collides with. Under mu.
+func (w *Worktree) moveOn(head *remote.Snapshot, t *theirs) ([]Change, error) {
+	if err := w.append(baseRecord(head)); err != nil {
 		return nil, err
 	}
 	w.conflicts, w.lastErr = nil, ""
-	return before, nil
+	w.rebase(head)
+	w.revealAll(w.root)
+	foreign := t.paths()
+	if t.blind { // anything may be another
+		foreign = slices.Collect(maps.Keys(t.now))
+	}
+	return w.foreignChanges(foreign), nil
+}
+
+// revealAll lets new directories that cover nothing show what the new base has
+// at their places.
+func (w *Worktree) revealAll(d *Dir) {
+	for name, k := range d.kids {
+		if k.dir != nil {
+			d.reveal(name, k)
+			w.revealAll(k.dir)
+		}
+	}
 }
 
 // covers reports whether there is something of the overlay at a path, without
@@ -101,7 +217,10 @@ func (w *Worktree) names(path string) (changes []Change) {
 	return append(changes, Change{Dir: d, Name: name})
 }
 
-func (w *Worktree) applyDiscard(p string) error {
+// applyDiscard drops what is staged at a path and below; with undo the renames
+// that it is a side of are undone.
+func (w *Worktree) applyDiscard(p string, undo bool) error {
+	defer w.unclashBelow(p)
 	if p == "" {
 		w.root.clean()
 		return nil
@@ -109,6 +228,9 @@ func (w *Worktree) applyDiscard(p string) error {
 	d, name, err := w.place(p)
 	if err != nil {
 		return err
+	}
+	if undo {
+		w.undo(p, true)
 	}
 	d.cleanName(name)
 	return nil

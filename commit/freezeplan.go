@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/hubfs/hubfs/remote"
 )
 
 // plan takes everything staged up to now, freezes what can be frozen and
@@ -12,7 +14,9 @@ import (
 // Programs write under a temporary name, rename and close. A file that was
 // renamed after it was taken, perhaps while its writer was waited for, makes
 // the plan begin anew: no commit shall have the temporary name.
-func (w *Worktree) plan(ctx context.Context, wait time.Duration) (p *plan, err error) {
+//
+// A base other than the worktree's own stands for one that is gone.
+func (w *Worktree) plan(ctx context.Context, wait time.Duration, f *filter, base *remote.Snapshot) (p *plan, err error) {
 	defer func() {
 		if err != nil {
 			w.planned()
@@ -21,7 +25,7 @@ func (w *Worktree) plan(ctx context.Context, wait time.Duration) (p *plan, err e
 	waited := time.Duration(0)
 	for drafts := 1; ; {
 		var busy []*item
-		if p, busy, err = w.draft(ctx); err != nil {
+		if p, busy, err = w.draft(ctx, f, base); err != nil {
 			return nil, err
 		}
 		if len(busy) == 0 || waited >= wait {
@@ -55,7 +59,7 @@ func (w *Worktree) plan(ctx context.Context, wait time.Duration) (p *plan, err e
 const maxDrafts = 5
 
 // draft plans what is staged now, and gives what is busy.
-func (w *Worktree) draft(ctx context.Context) (p *plan, busy []*item, err error) {
+func (w *Worktree) draft(ctx context.Context, f *filter, base *remote.Snapshot) (p *plan, busy []*item, err error) {
 	w.mu.Lock()
 	if err := w.append(record{Op: opPlan}); err != nil {
 		w.mu.Unlock()
@@ -64,6 +68,9 @@ func (w *Worktree) draft(ctx context.Context) (p *plan, busy []*item, err error)
 	w.setMark()
 	w.planning = true
 	p = &plan{mark: w.mark, base: w.base, parent: w.baseCommit()}
+	if base != nil {
+		p.base, p.parent = base, base.Commit()
+	}
 	root := w.root.shoot("")
 	w.mu.Unlock()
 
@@ -72,12 +79,19 @@ func (w *Worktree) draft(ctx context.Context) (p *plan, busy []*item, err error)
 		return nil, nil, err
 	}
 	p.left, p.links = x.left, x.links
+	p.choice = newChoice(x)
+	p.choice.filter(f)
 	for path := range x.deletes {
-		p.deletes = append(p.deletes, path)
+		if _, out := p.choice.out[path]; !out {
+			p.deletes = append(p.deletes, path)
+		}
 	}
-	for _, it := range x.items {
-		busy = append(busy, it)
+	for path, it := range x.items {
+		if _, out := p.choice.out[path]; !out {
+			busy = append(busy, it)
+		}
 	}
+	p.skip()
 	if busy, err = p.freeze(busy); err != nil {
 		p.thaw()
 		return nil, nil, err
@@ -152,12 +166,17 @@ func (f *File) lost() bool {
 	return f.place != inStaging
 }
 
-// setBusy keeps for Status what a commit left out, and why.
-func (w *Worktree) setBusy(p *plan) {
+// setReasons keeps for Status what a commit left out, and why.
+func (w *Worktree) setReasons(p *plan) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reasons = make(map[string]string)
-	for _, l := range p.left {
-		w.reasons[l.Path] = l.Reason
+	for q, reason := range p.why {
+		w.reasons[q] = reason
+	}
+	for _, ls := range [][]StagedPath{p.left, p.skipped} {
+		for _, l := range ls {
+			w.reasons[l.Path] = l.Reason
+		}
 	}
 }

@@ -11,8 +11,9 @@ import (
 )
 
 // land makes a plan that has become a commit the base, in the journal first,
-// and moves what was staged into the cache. current is the plan that is being
-// sent, whose files are given back by its owner.
+// and moves what was staged into the cache. Of a plan that went elsewhere base
+// is that place, and the worktree's own base stays. current is the plan that is
+// being sent, whose files are given back by its owner.
 func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	late := p.checkAgain()
 	adopting := &adoption{blobs: make(map[string]bool), done: make(chan struct{})}
@@ -28,6 +29,9 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	if base != nil {
 		r = baseRecord(base)
 	}
+	if p.target.away() {
+		r.Op, r.T = opSent, nil
+	}
 	rs := []record{}
 	for i, q := range w.pending {
 		if q == p {
@@ -39,6 +43,8 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 		r.S = uint64(len(w.pending) + 1)
 	}
 	rs = append(rs, r)
+	clashes := w.clashesNow(p)
+	rs = append(rs, clashes...)
 	for _, it := range late {
 		if it.link != "" {
 			rs = append(rs, p.restored(it.link))
@@ -52,10 +58,20 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	w.pending, w.planning = nil, false
 	w.adopting = adopting
 	p.leaveOut(late)
-	changes := w.retire(p, base)
-	changes = append(changes, w.foreignChanges(p.foreign)...)
-	if p.large() {
-		changes = append(changes, Change{Dir: w.root, Name: attributes}) // the Hub may have added lines
+	var changes []Change
+	if p.target.away() {
+		left := w.retireAway(p)
+		changes = left.changes
+		p.drop(func(it *item) bool { return left.staying[it.file] && it.link == "" })
+	} else {
+		changes = w.retire(p, base)
+		changes = append(changes, w.foreignChanges(p.theirs.paths())...)
+		if p.large() {
+			changes = append(changes, Change{Dir: w.root, Name: attributes}) // the Hub may have added lines
+		}
+	}
+	for _, c := range clashes {
+		w.clash(c.P, c.C)
 	}
 	w.mu.Unlock()
 
@@ -86,12 +102,20 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 }
 
 // landQuietly lets go of what was staged and is no change.
-func (w *Worktree) landQuietly(p *plan) error {
+func (c *committing) landQuietly() error {
+	w, p := c.w, c.p
 	w.mu.RLock()
 	base, isNew := w.base, w.isNew
 	w.mu.RUnlock()
 	if isNew {
 		return nil // nothing to be put into it: it stays staged as it is
+	}
+	if c.to.branch != "" { // it is there already
+		if len(p.items) > 0 || len(p.deletes) > 0 {
+			p.target = c.to
+			w.land(p, p.base, p)
+		}
+		return nil
 	}
 	if p.parent != w.BaseCommit() {
 		base = p.base // others had made the very same changes

@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,12 +17,20 @@ type plan struct {
 	deletes []string // files, sorted
 	links   []linked // links that it makes copies of
 
+	kept   map[string]bool // names that stay as they are, see choice.kept
+	target target
+
 	// The rest is not in the journal.
-	base    *remote.Snapshot // the tree of parent
-	left    []StagedPath     // staged, but no part of any commit
+	base    *remote.Snapshot  // the tree of parent
+	left    []StagedPath      // staged, but no part of any commit
+	skipped []StagedPath      // left out of this one because of what was asked for
+	why     map[string]string // of kept, as far as they were left out by choice
+	choice  *choice
+	more    bool            // others wait for the next of several commits
+	theirs  *theirs         // what others changed between the base and parent
+	forced  map[string]bool // where ours goes over theirs
 	busy    []string
-	lost    bool     // a file was removed before it could be frozen
-	foreign []string // paths that others changed between the base and parent
+	lost    bool // a file was removed before it could be frozen
 }
 
 // An item is one path with the content it shall have.
@@ -100,7 +109,10 @@ func (p *plan) thaw() {
 
 // intent is the plan as the journal has it.
 func (p *plan) intent() record {
-	r := record{Op: opIntent, C: p.parent, Dels: p.deletes, Lns: p.links}
+	r := record{Op: opIntent, C: p.parent, Dels: p.deletes, Lns: p.links, Kept: slices.Sorted(maps.Keys(p.kept)), B: p.target.branch, PR: p.target.pull}
+	if p.target.pull != nil {
+		r.T = &p.target.sent
+	}
 	for _, it := range p.items {
 		a := added{P: it.path, ID: it.blob.ID, Size: it.size, Same: it.same, L: it.link}
 		if it.file != nil {

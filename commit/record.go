@@ -27,10 +27,12 @@ const (
 	opSwap    = "swap"    // P and Q changed places; E and D of P, F and G of Q
 	opLink    = "link"    // P is a symbolic link to Q, made at T
 	opDir     = "dir"     // P is a directory: a new one, or with O one that shows through to base directory O
-	opDiscard = "discard" // what was staged at P and below is dropped
+	opDiscard = "discard" // what was staged at P and below is dropped; with D also the other sides of its renames
 	opPlan    = "plan"    // what is staged up to here is what the next intent is about
 	opIntent  = "intent"  // a commit with Adds and Dels on top of C is about to be sent; the links Lns become files by it
 	opVoid    = "void"    // the last S intents came to nothing
+	opSent    = "sent"    // the S-th intent that is open has gone to another branch or a pull request, as commit C
+	opClash   = "clash"   // what is staged at P lies over what others changed after commit C, and nobody has seen both
 )
 
 // A record is one line of the journal.
@@ -52,6 +54,9 @@ type record struct {
 	Adds []added    `json:"adds,omitempty"`
 	Dels []string   `json:"dels,omitempty"`
 	Lns  []linked   `json:"lns,omitempty"`
+	Kept []string   `json:"kept,omitempty"` // names that stay as they are, though the intent is about others
+	B    string     `json:"b,omitempty"`    // of intent: goes to this branch instead of the worktree's own
+	PR   *int       `json:"pr,omitempty"`   // of intent, sent at T: opens a pull request with a higher number than this
 }
 
 // moved is committed content away from its place.

@@ -1,11 +1,21 @@
 package commit
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // records say what is staged, as a fresh journal would: replaying them gives
 // the overlay as it is. Only while no commit is pending; under Worktree.mu.
 func (w *Worktree) records() []record {
-	return w.root.records(header(w.base), "")
+	rs := w.root.records(header(w.base), "")
+	for _, p := range slices.Sorted(maps.Keys(w.clashes)) {
+		if w.overlays(p) {
+			rs = append(rs, record{Op: opClash, P: p, C: w.clashes[p]})
+		}
+	}
+	return rs
 }
 
 func (d *Dir) records(rs []record, at string) []record {

@@ -104,6 +104,17 @@ func (w *Worktree) applyAny(r record, first bool) error {
 		return nil
 	case opIntent:
 		return w.applyIntent(r)
+	case opSent:
+		if r.S == 0 || r.S > uint64(len(w.pending)) {
+			return misfit(r)
+		}
+		p := w.pending[r.S-1]
+		w.pending, w.planning = nil, false
+		w.retireAway(p)
+		return nil
+	case opClash:
+		w.clash(r.P, r.C)
+		return nil
 	case opVoid:
 		if n := int(r.S); n >= 0 && n <= len(w.pending) {
 			w.pending = w.pending[:len(w.pending)-n]
@@ -137,7 +148,13 @@ func (w *Worktree) applyIntent(r record) error {
 	if w.mark == nil {
 		return misfit(r)
 	}
-	p := &plan{mark: w.mark, parent: r.C, deletes: r.Dels, links: r.Lns}
+	p := &plan{mark: w.mark, parent: r.C, deletes: r.Dels, links: r.Lns, kept: make(map[string]bool), target: target{branch: r.B, pull: r.PR}}
+	for _, k := range r.Kept {
+		p.kept[k] = true
+	}
+	if r.T != nil {
+		p.target.sent = *r.T
+	}
 	for _, a := range r.Adds {
 		it := &item{path: a.P, blob: remote.Blob{ID: a.ID}, size: a.Size, same: a.Same, link: a.L}
 		if a.S != 0 {

@@ -25,10 +25,14 @@ func (w *Worktree) retire(p *plan, base *remote.Snapshot) []Change {
 		r.links[l.P] = true
 	}
 	for d, pos := range p.mark.pos {
-		if d.based {
+		switch {
+		case d.based && p.kept[pos]:
+			r.origins[d.origin] = d.origin
+		case d.based:
 			r.origins[d.origin] = pos
 		}
 	}
+	w.unclash(p)
 	w.rebase(base)
 	r.walk(w.root)
 	return r.changes
@@ -55,7 +59,9 @@ func parentOf(p string) string {
 
 func (r *retiring) walk(d *Dir) {
 	pos, planned := r.p.mark.pos[d]
+	kept := planned && r.p.kept[pos]
 	switch {
+	case kept:
 	case planned:
 		d.based, d.origin = true, pos
 	case d.based:
@@ -66,31 +72,48 @@ func (r *retiring) walk(d *Dir) {
 		late := k.gen > r.p.mark.gen
 		switch {
 		case k.gone():
-			if !late {
+			if !late && !r.p.kept[join(pos, name)] {
 				delete(d.kids, name)
 			}
 		case k.file != nil:
-			r.file(d, name, k, late)
+			r.file(d, name, k, late || kept)
 		case k.link != nil:
 			if !late && planned && r.links[join(pos, name)] {
 				delete(d.kids, name)
 				r.changes = append(r.changes, Change{Dir: d, Name: name})
 			}
 		case k.ref != nil:
-			if it := r.paths[join(pos, name)]; !late && planned && it != nil && it.file == nil {
+			if it := r.paths[join(pos, name)]; !late && planned && it != nil && it.file == nil && !kept {
 				d.keep(name, it.blob, k.ref.attr)
 				delete(d.kids, name)
 			}
 		default:
-			if at := r.p.mark.pos[k.dir]; !late && k.through == nil {
+			if at := r.p.mark.pos[k.dir]; !late && k.through == nil && !r.p.kept[at] {
 				now := &kid{dir: k.dir, gen: k.gen}
 				if r.full[at] {
 					now.through = unchecked
 				}
 				d.kids[name] = now
 			}
+			r.settleDir(d, name, k, late)
 			r.walk(k.dir)
 		}
+	}
+}
+
+// settleDir lets a directory that was made while the commit ran, where the base
+// had nothing, show what others have put there since.
+func (r *retiring) settleDir(d *Dir, name string, k *kid, late bool) {
+	if _, planned := r.p.mark.pos[k.dir]; late && !planned {
+		d.reveal(name, k)
+	}
+}
+
+// reveal makes a new directory that covers nothing one of the base, whatever
+// the base has there.
+func (d *Dir) reveal(name string, k *kid) {
+	if k.dir != nil && !k.dir.based && !k.covers && d.natural() {
+		k.dir.based, k.dir.origin = true, join(d.origin, name)
 	}
 }
 
@@ -111,15 +134,16 @@ func (r *retiring) placed(origin string) string {
 	}
 }
 
-func (r *retiring) file(d *Dir, name string, k *kid, late bool) {
+// file takes a committed file out of the overlay. With away the name does not
+// lead to the base's: the file was renamed while the commit ran, or its
+// directory stays what it is. Then its content is the base's, its name ours.
+func (r *retiring) file(d *Dir, name string, k *kid, away bool) {
 	it := r.files[k.file]
 	if it == nil {
 		return
 	}
 	attr := it.attr()
-	if late {
-		// The committed file was renamed while the commit ran: its content is
-		// the base's, its name is ours.
+	if away {
 		e := remote.Entry{Path: it.path, Size: it.size, Blob: it.blob}
 		commit := ""
 		if r.base != nil {

@@ -16,6 +16,10 @@ var errMoved = errors.New("the branch has moved")
 // this could not be found out yet, and the plan's files stay frozen.
 func (c *committing) send(ctx context.Context) (res Result, keep bool, err error) {
 	w := c.w
+	c.p.target = c.to
+	if err := c.number(ctx); err != nil {
+		return res, false, err
+	}
 	if err := w.intend(c.p); err != nil {
 		return res, false, err
 	}
@@ -25,8 +29,9 @@ func (c *committing) send(ctx context.Context) (res Result, keep bool, err error
 	switch {
 	case err == nil:
 		res = c.result(made.Commit, made.URL)
+		c.pull(&res, made.PullRequest, made.Number)
 		c.progress(Event{Phase: "done", Done: res.Bytes, Total: res.Bytes, Files: res.Files, TotalFiles: res.Files})
-		w.land(c.p, w.ours(made.Commit), c.p)
+		w.land(c.p, w.ours(c.p, made.Commit), c.p)
 		return res, false, nil
 	case errors.Is(err, remote.ErrUnknownOutcome), errors.Is(err, remote.ErrConflict):
 		return c.lookFor(ctx, err)
@@ -34,14 +39,21 @@ func (c *committing) send(ctx context.Context) (res Result, keep bool, err error
 	return res, false, errors.Join(err, w.void(1))
 }
 
+// pull puts a pull request into a result.
+func (c *committing) pull(res *Result, page string, number int) {
+	if c.to.pull != nil {
+		res.PullRequest, res.Branch = page, remote.PullRequest{Number: number}.Ref()
+	}
+}
+
 // lookFor finds out what became of a commit whose answer tells nothing, or
 // that was refused because the branch has moved: by an earlier attempt of
 // ours, perhaps.
 func (c *committing) lookFor(ctx context.Context, cause error) (res Result, keep bool, err error) {
 	w := c.w
-	landed, commit, sure, err := w.outcome(ctx)
+	o, err := w.outcome(ctx)
 	switch {
-	case err != nil || !sure:
+	case err != nil || !o.sure:
 		if errors.Is(cause, remote.ErrConflict) {
 			// Refused for sure; only earlier attempts are in doubt.
 			if verr := w.void(1); err != nil || verr != nil {
@@ -52,12 +64,16 @@ func (c *committing) lookFor(ctx context.Context, cause error) (res Result, keep
 			return res, false, errMoved
 		}
 		return res, true, fmt.Errorf("%w; the next sync finds out", cause)
-	case landed == c.p:
-		res = c.result(commit, w.pageOf(commit))
-		w.land(c.p, w.ours(commit), c.p)
+	case o.landed == c.p:
+		res = c.result(o.commit, w.pageOf(o.commit))
+		c.pull(&res, o.pull, o.number)
+		w.land(c.p, w.ours(c.p, o.commit), c.p)
 		return res, false, nil
-	case landed != nil:
-		w.land(landed, w.ours(commit), c.p)
+	case o.landed != nil:
+		if err := w.compareLanded(ctx, o.landed); err != nil {
+			return res, false, errors.Join(err, w.void(1))
+		}
+		w.land(o.landed, w.ours(o.landed, o.commit), c.p)
 		return res, false, errAgain
 	}
 	if err := w.voidAll(c.p); err != nil {

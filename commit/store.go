@@ -28,6 +28,10 @@ type Store struct {
 	work   sync.WaitGroup
 	seam                                                    // tests
 	pause  func(ctx context.Context, d time.Duration) error // tests: waits between two looks
+	now    func() time.Time                                 // tests
+
+	maxLarge  int   // of one commit; less in tests
+	maxInline int64 // likewise
 
 	mu     sync.Mutex
 	trees  map[remote.Repo]*Worktree
@@ -48,7 +52,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	o.Dir = dir
-	s := &Store{o: o, pause: sleep, trees: make(map[remote.Repo]*Worktree)}
+	s := &Store{o: o, pause: sleep, now: time.Now, maxLarge: maxLarge, maxInline: maxInline, trees: make(map[remote.Repo]*Worktree)}
 	if err := s.private(dir); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}

@@ -23,6 +23,9 @@ func (c *committing) upload(ctx context.Context) error {
 	if err := c.ask(ctx); err != nil {
 		return err
 	}
+	if err := c.limit(); err != nil {
+		return err
+	}
 	if err := c.uploadLarge(ctx); err != nil {
 		return err
 	}
@@ -42,7 +45,11 @@ func (c *committing) ask(ctx context.Context) error {
 	if len(files) == 0 {
 		return nil
 	}
-	modes, err := c.w.s.o.Client.Preupload(ctx, c.repo, files, remote.PreuploadOptions{})
+	ignores, err := c.ignores()
+	if err != nil {
+		return err
+	}
+	modes, err := c.w.s.o.Client.Preupload(ctx, c.repo, files, remote.PreuploadOptions{CreatePR: c.to.pull != nil, GitIgnore: ignores})
 	if err != nil {
 		return err
 	}
@@ -108,9 +115,24 @@ func (c *committing) uploadLarge(ctx context.Context) error {
 		return nil
 	}
 	var done atomic.Int64
-	return c.w.s.o.Client.UploadLFS(ctx, c.repo, files, remote.UploadOptions{Progress: func(n int64) {
+	return c.w.s.o.Client.UploadLFS(ctx, c.repo, files, remote.UploadOptions{CreatePR: c.to.pull != nil, Progress: func(n int64) {
 		c.progress(Event{Phase: "upload", Done: done.Add(n), Total: total, TotalFiles: len(files)})
 	}})
+}
+
+// ignores is the .gitignore that the commit itself brings, nil if it brings
+// none: the Hub cannot know it yet.
+func (c *committing) ignores() ([]byte, error) {
+	for _, it := range c.p.items {
+		if it.path == ".gitignore" && it.file != nil && !it.same && it.size <= maxText {
+			b, _, err := it.file.text()
+			if b == nil {
+				b = []byte{}
+			}
+			return b, err
+		}
+	}
+	return nil, nil
 }
 
 const parallelFetches = 8
@@ -135,7 +157,11 @@ func (c *committing) fetchMoved(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", it.path, err)
 			}
 			defer b.Close()
-			if err := b.Fetch(ctx); err != nil && (errors.Is(err, blockcache.ErrCorrupt) || ctx.Err() != nil) {
+			err = b.Fetch(ctx)
+			if vanished(err) {
+				err = c.rescue(ctx, it)
+			}
+			if err != nil && (errors.Is(err, blockcache.ErrCorrupt) || ctx.Err() != nil || vanished(err)) {
 				return fmt.Errorf("%s: %w", it.path, err)
 			}
 			return nil
@@ -155,6 +181,29 @@ func (c *committing) fetchMoved(ctx context.Context) error {
 		}})
 	}
 	return nil
+}
+
+// rescue finds the content of a moved file elsewhere whose commit is gone from
+// the Hub: where the branch has it now.
+func (c *committing) rescue(ctx context.Context, it *item) error {
+	w := c.w
+	head, err := w.s.o.Client.Snapshot(ctx, w.Repo())
+	if err != nil {
+		return err
+	}
+	e, err := head.Stat(ctx, it.from.Path)
+	if err != nil || e.Blob.ID != it.blob.ID {
+		return fmt.Errorf("its content was %s of a commit that is gone from the Hub, and is nowhere else; discard it: %w", it.from.Path, remote.ErrRevisionNotFound)
+	}
+	w.mu.Lock()
+	w.sources[it.blob.ID] = source{commit: head.Commit(), path: e.Path}
+	w.mu.Unlock()
+	b, err := w.Blob(ctx, it.from)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	return b.Fetch(ctx)
 }
 
 // blobReader reads a blob from its beginning.
@@ -180,6 +229,10 @@ func (c *committing) request() remote.CommitRequest {
 	if strings.TrimSpace(req.Summary) == "" {
 		req.Summary = c.p.message()
 	}
+	if c.part > 1 {
+		req.Summary += fmt.Sprintf(" (part %d)", c.part)
+	}
+	req.CreatePR = c.to.pull != nil
 	moved := make(map[string]remote.InlineFile, len(c.inline))
 	for _, f := range c.inline {
 		moved[f.Path] = f

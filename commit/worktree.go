@@ -45,6 +45,8 @@ type Worktree struct {
 	lastErr   string
 	warnings  []string // found when the state was opened
 	conflicts []string
+	clashes   map[string]string // see clash; by path, the commit before theirs
+	proposes  bool              // nothing may be written but by pull requests
 	reasons   map[string]string // why the last commit left paths out
 	closed    bool
 }

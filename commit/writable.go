@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+
+	"github.com/hubfs/hubfs/remote"
 )
 
 // A readOnlyError says why nothing can be staged. It is syscall.EROFS.
@@ -42,9 +44,9 @@ func (w *Worktree) writable(ctx context.Context) error {
 	w.mu.RUnlock()
 	if assumed {
 		// Without an answer the Hub tells when it gets the commit.
-		if ok, reason, err := w.s.o.Client.MayWrite(ctx, repo); err == nil {
+		if ok, proposes, reason, err := w.ask(ctx, repo); err == nil {
 			w.mu.Lock()
-			w.assumed, w.allowed = false, ok
+			w.assumed, w.allowed, w.proposes = false, ok, proposes
 			if !ok {
 				w.refused = &readOnlyError{reason}
 			}
@@ -72,7 +74,7 @@ func (w *Worktree) may(ctx context.Context) error {
 	if w.s.o.ReadOnly {
 		return refuse("the mount is read-only")
 	}
-	ok, reason, err := w.s.o.Client.MayWrite(ctx, repo)
+	ok, proposes, reason, err := w.ask(ctx, repo)
 	if err != nil {
 		return fmt.Errorf("may %s be written: %w", repo, err)
 	}
@@ -80,9 +82,20 @@ func (w *Worktree) may(ctx context.Context) error {
 		return refuse(reason)
 	}
 	w.mu.Lock()
-	w.allowed = true
+	w.allowed, w.proposes = true, proposes
 	w.mu.Unlock()
 	return nil
+}
+
+// ask finds out whether the token may write, or only propose if that is wanted
+// in such repos: what is staged goes to pull requests then.
+func (w *Worktree) ask(ctx context.Context, repo remote.Repo) (ok, proposes bool, reason string, err error) {
+	ok, reason, err = w.s.o.Client.MayWrite(ctx, repo)
+	if err != nil || ok || !w.s.o.PullRequests || w.New() || repo.Branch() != remote.DefaultBranch {
+		return ok, false, reason, err
+	}
+	may, _, err := w.s.o.Client.MayPropose(ctx, repo)
+	return may, may, reason, err
 }
 
 // prepare takes the state on disk before the first change.
