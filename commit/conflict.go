@@ -107,7 +107,7 @@ func (p *plan) clear(now map[string]remote.Entry) {
 // staged have paths in common, or one of them has a file where the other has a
 // directory. The same change made by both is none. With Force there is none.
 func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) error {
-	t, err := changes(ctx, base, head)
+	t, err := compareTrees(ctx, base, head)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (c *committing) unseen(ctx context.Context) error {
 		e.Head = base.Commit()
 	}
 	// What they did is for people to know: it is a conflict without it, too.
-	t, err := changes(ctx, usable(w.s.o.Client.SnapshotAt(repo, since, w.Date())), base)
+	t, err := compareTrees(ctx, usable(w.s.o.Client.SnapshotAt(repo, since, w.Date())), base)
 	if err == nil {
 		e.Sides = w.sides(ctx, paths, c.p, t)
 	}

@@ -103,7 +103,7 @@ func (w *Worktree) advance(ctx context.Context, paths, known []string) (d Discar
 		still(rest)
 		return d
 	}
-	t, err := changes(ctx, base, head)
+	t, err := compareTrees(ctx, base, head)
 	if err != nil {
 		still(rest)
 		return d

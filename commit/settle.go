@@ -50,7 +50,7 @@ func (w *Worktree) compareLanded(ctx context.Context, p *plan) error {
 	if p.theirs != nil || p.parent == "" || base != nil && base.Commit() == p.parent {
 		return nil
 	}
-	t, err := changes(ctx, base, w.s.o.Client.SnapshotAt(w.Repo(), p.parent, w.Date()))
+	t, err := compareTrees(ctx, base, w.s.o.Client.SnapshotAt(w.Repo(), p.parent, w.Date()))
 	if vanished(err) {
 		return nil // rewritten since: nothing is left of theirs to be lost
 	}

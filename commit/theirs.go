@@ -22,9 +22,9 @@ type theirs struct {
 	blind bool
 }
 
-// changes compares two commits. A base that the Hub has no more makes the
+// compareTrees compares two commits. A base that the Hub has no more makes the
 // comparison blind.
-func changes(ctx context.Context, base, head *remote.Snapshot) (*theirs, error) {
+func compareTrees(ctx context.Context, base, head *remote.Snapshot) (*theirs, error) {
 	t := &theirs{head: head, changed: make(map[string]bool)}
 	if base != nil {
 		t.base = base.Commit()
