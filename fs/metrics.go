@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -87,6 +88,7 @@ func (m *mount) metrics(context.Context) []byte {
 	}
 	one("hubfs_staged_paths", "gauge", "Changes waiting for a commit.", staged)
 	one("hubfs_staged_bytes", "gauge", "Bytes of the files waiting for a commit.", bytes)
+	one("hubfs_goroutines", "gauge", "Goroutines of the daemon; what grows without end here is a leak.", int64(runtime.NumGoroutine()))
 	return b.Bytes()
 }
 

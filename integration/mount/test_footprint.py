@@ -19,7 +19,7 @@ def usage(pid):
 
 def goroutines(mnt):
     metrics = (mnt.path / ".hubfs" / "metrics").read_text()
-    return int(float(next(line for line in metrics.splitlines() if line.startswith("go_goroutines ")).split()[1]))
+    return int(float(next(line for line in metrics.splitlines() if line.startswith("hubfs_goroutines ")).split()[1]))
 
 
 def settle(mnt, most):
@@ -31,8 +31,8 @@ def settle(mnt, most):
 
 @pytest.mark.deep
 def test_memory_of_a_large_save(mnt, repo, there, proof):
-    """One large file and many small ones are saved, committed, edited and committed again."""
-    size = support.size(192 << 20, 10 << 30, 64 << 30)
+    """One large file and many small ones are saved and committed; then the large one is edited."""
+    size, edit = support.size((192 << 20, True), (10 << 30, False), (20 << 30, True))
     # The first use of each part of the daemon is no growth.
     (there / "warm.bin").write_bytes(os.urandom(8 << 20))
     mnt.sync(repo)
@@ -59,10 +59,12 @@ def test_memory_of_a_large_save(mnt, repo, there, proof):
     t.start()
     try:
         mnt.hubfs("sync", mnt.path / repo, timeout=1200)
-        with open(there / "large.bin", "r+b") as f:
-            f.seek(size // 2)
-            f.write(b"edited in the middle")
-        mnt.hubfs("sync", mnt.path / repo, timeout=1200)
+        # An edit copies the file where the disk has no reflinks: four times its size of disk in all.
+        if edit:
+            with open(there / "large.bin", "r+b") as f:
+                f.seek(size // 2)
+                f.write(b"edited in the middle")
+            mnt.hubfs("sync", mnt.path / repo, timeout=1200)
     finally:
         stop.set()
         t.join()
@@ -71,4 +73,4 @@ def test_memory_of_a_large_save(mnt, repo, there, proof):
     peak, _ = usage(pid)
     assert peak < LIMIT, f"{peak >> 20} MiB"
     after = settle(mnt, (before[0] + 8, before[1] + 8))
-    proof(f"{size >> 20} MiB saved and synced twice: peak {peak >> 20} MiB; at most {max(p[0] for p in peaks)} descriptors, {max(p[1] for p in peaks)} goroutines; before and after {before}, {after}")
+    proof(f"{size >> 20} MiB saved and synced, edited {edit}: peak {peak >> 20} MiB; at most {max(p[0] for p in peaks)} descriptors, {max(p[1] for p in peaks)} goroutines; before and after {before}, {after}")

@@ -49,7 +49,7 @@ func pytest(ctx context.Context, python, dir, marker string, limit time.Duration
 	fmt.Printf("pytest %s\n", dir)
 	runCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	args := []string{"-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", "--junitxml", xmlPath}
+	args := []string{"-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", "--junitxml", xmlPath}
 	if marker != "" {
 		args = append(args, "-m", marker)
 	}
