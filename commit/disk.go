@@ -1,8 +1,8 @@
 package commit
 
 import (
+	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -120,13 +120,9 @@ func (d *disk) writeAt(f *os.File, b []byte, off int64) error {
 
 // clone copies in to the empty file out: by reference where the file system
 // can, else with the kernel's help. Both are at their beginning.
-func (d *disk) clone(out, in *os.File) error {
+func (d *disk) clone(ctx context.Context, out, in *os.File) error {
 	return d.do(effect{op: effClone, name: filepath.Base(out.Name()), file: out, from: in}, func() error {
-		if reflink(out, in) == nil {
-			return nil
-		}
-		_, err := io.Copy(out, in)
-		return err
+		return cloneFile(ctx, out, in)
 	})
 }
 

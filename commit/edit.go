@@ -3,9 +3,7 @@ package commit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"syscall"
 
@@ -23,29 +21,11 @@ func (d *Dir) Edit(ctx context.Context, name string, truncate bool) (*File, erro
 	if err := w.Writable(ctx); err != nil {
 		return nil, err
 	}
-	// Editors that come at the same time share one copy.
-	ch := w.s.flight.DoChan(fmt.Sprintf("edit %p %t %s", d, truncate, name), func() (any, error) {
-		w.s.mu.Lock()
-		closed := w.s.closed
-		if !closed {
-			w.s.work.Add(1)
-			defer w.s.work.Done()
-		}
-		w.s.mu.Unlock()
-		if closed {
-			return nil, fs.ErrClosed
-		}
-		return d.edit(w.s.ctx, name, truncate)
-	})
-	select {
-	case r := <-ch:
-		if r.Err != nil {
-			return nil, opError("edit", d, name, r.Err)
-		}
-		return r.Val.(*File), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	f, err := w.s.shareEdit(ctx, d, name, truncate)
+	if err != nil {
+		return nil, opError("edit", d, name, err)
 	}
+	return f, nil
 }
 
 func (d *Dir) edit(ctx context.Context, name string, truncate bool) (*File, error) {
@@ -89,7 +69,7 @@ func (d *Dir) edit(ctx context.Context, name string, truncate bool) (*File, erro
 // unless they are not wanted, mode, and time of last change.
 func (w *Worktree) copyOf(ctx context.Context, s *slot, truncate bool) (*File, error) {
 	if s.kid != nil && s.kid.file != nil {
-		return w.copyStaged(s.kid.file, truncate)
+		return w.copyStaged(ctx, s.kid.file, truncate)
 	}
 	w.mu.RLock()
 	n, err := s.node()
@@ -112,7 +92,7 @@ func (w *Worktree) copyOf(ctx context.Context, s *slot, truncate bool) (*File, e
 	return f, nil
 }
 
-func (w *Worktree) copyStaged(old *File, truncate bool) (*File, error) {
+func (w *Worktree) copyStaged(ctx context.Context, old *File, truncate bool) (*File, error) {
 	st, err := old.Stat()
 	if err != nil {
 		return nil, err
@@ -131,7 +111,7 @@ func (w *Worktree) copyStaged(old *File, truncate bool) (*File, error) {
 		if err != nil {
 			return err
 		}
-		err = f.st.disk.clone(out, in)
+		err = f.st.disk.clone(ctx, out, in)
 		if cerr := out.Close(); err == nil {
 			err = cerr
 		}
@@ -163,7 +143,7 @@ func (w *Worktree) bring(ctx context.Context, f *File, e remote.Entry) error {
 		// A descriptor of our own: others read through the blob's offset.
 		if in, ok := w.s.o.Cache.Whole(b.Key(), b.Size()); ok {
 			defer in.Close()
-			if err := f.st.disk.clone(out, in); err != nil {
+			if err := f.st.disk.clone(ctx, out, in); err != nil {
 				return err
 			}
 			return out.Close()

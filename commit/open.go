@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 	"time"
 
 	"github.com/hubfs/hubfs/remote"
 )
 
-// open makes the worktree of a repo that has none here yet.
-func (s *Store) open(ctx context.Context, repo remote.Repo) (*Worktree, error) {
+// open makes the worktree of a repo that has none here yet. known, if not nil,
+// is its snapshot.
+func (s *Store) open(ctx context.Context, repo remote.Repo, known *remote.Snapshot) (*Worktree, error) {
 	w := newWorktree(s, repo)
 	if !s.o.ReadOnly {
 		st, id, err := s.openState(ctx, repo, false)
@@ -28,15 +30,45 @@ func (s *Store) open(ctx context.Context, repo remote.Repo) (*Worktree, error) {
 			return nil, err
 		}
 	}
-	snap, err := s.o.Client.Snapshot(ctx, repo)
-	if err != nil {
-		return nil, err
-	}
-	if to := normal(snap.Repo()); to != repo {
-		return s.Worktree(ctx, to) // an old name: the changes belong to the new one
+	snap := known
+	if snap == nil {
+		var err error
+		if snap, err = s.o.Client.Snapshot(ctx, repo); err != nil {
+			return nil, err
+		}
+		if to := normal(snap.Repo()); to != repo {
+			return s.renamed(ctx, repo, to) // an old name: the changes belong to the new one
+		}
 	}
 	w.base = usable(snap)
 	return w, nil
+}
+
+// maxRenames is how often a repo may say that it is called otherwise.
+const maxRenames = 4
+
+// renamed opens the worktree of a repo that another name leads to. That it goes
+// by its name is found out here first: two names that lead to each other would
+// wait for each other's worktree.
+func (s *Store) renamed(ctx context.Context, from, to remote.Repo) (*Worktree, error) {
+	for range maxRenames {
+		s.mu.Lock()
+		w := s.trees[to]
+		s.mu.Unlock()
+		if w != nil {
+			return w, nil
+		}
+		snap, err := s.o.Client.Snapshot(ctx, to)
+		if err != nil {
+			return nil, err
+		}
+		if now := normal(snap.Repo()); now != to {
+			to = now
+			continue
+		}
+		return s.shared(ctx, to, func() (*Worktree, error) { return s.open(s.ctx, to, snap) })
+	}
+	return nil, fmt.Errorf("%s: the Hub says that it was renamed, and renamed again, without end: %w", from, syscall.ELOOP)
 }
 
 // usable is nil for the snapshot of a repo that has no commit.

@@ -35,6 +35,7 @@ type Store struct {
 
 	mu     sync.Mutex
 	trees  map[remote.Repo]*Worktree
+	edits  map[editKey]*editing
 	closed bool
 }
 
@@ -52,7 +53,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	o.Dir = dir
-	s := &Store{o: o, pause: sleep, now: time.Now, maxLarge: maxLarge, maxInline: maxInline, trees: make(map[remote.Repo]*Worktree)}
+	s := &Store{o: o, pause: sleep, now: time.Now, maxLarge: maxLarge, maxInline: maxInline, trees: make(map[remote.Repo]*Worktree), edits: make(map[editKey]*editing)}
 	if err := s.private(dir); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
@@ -133,7 +134,7 @@ func normal(repo remote.Repo) remote.Repo {
 // mounted process makes the worktree read-only.
 func (s *Store) Worktree(ctx context.Context, repo remote.Repo) (*Worktree, error) {
 	repo = normal(repo)
-	return s.shared(ctx, repo, func() (*Worktree, error) { return s.open(s.ctx, repo) })
+	return s.shared(ctx, repo, func() (*Worktree, error) { return s.open(s.ctx, repo, nil) })
 }
 
 // shared runs open once for all who ask for the repo at the same time. It

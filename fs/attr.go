@@ -54,11 +54,21 @@ func (a *attrs) apply(out *fuse.Attr) {
 	out.SetTimes(a.atime, a.mtime, ctime)
 }
 
+// setID are the bits that let a program run as another user. Nothing on the Hub
+// has them, and the mount is nosuid.
+const setID = syscall.S_ISUID | syscall.S_ISGID
+
+// maxName is the longest name, in bytes.
+const maxName = 255
+
 // maySet refuses all of it in a read-only mount, and else a change of owner; to
 // the present one it is fine.
 func (m *mount) maySet(in *fuse.SetAttrIn) error {
 	if err := m.writable(); err != nil {
 		return err
+	}
+	if mode, ok := in.GetMode(); ok && mode&setID != 0 {
+		return syscall.EPERM
 	}
 	if uid, ok := in.GetUID(); ok && uid != m.uid {
 		return syscall.EPERM

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	iofs "io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/hubfs/hubfs/blockcache"
 	"github.com/hubfs/hubfs/commit"
 	"github.com/hubfs/hubfs/remote"
+	"golang.org/x/sys/unix"
 )
 
 // A blobNode is a committed file: one blob for life. It is never opened for
@@ -24,12 +26,12 @@ type blobNode struct {
 	m     *mount
 	ino   uint64
 	work  *commit.Worktree
-	attr  commit.Attr
 	entry atomic.Pointer[remote.Entry] // where its commit has it; always of the same blob
 	io    ioMode
 
-	mu  sync.Mutex
-	set attrs
+	mu   sync.Mutex
+	attr commit.Attr // as its directory had it last
+	set  attrs
 }
 
 var (
@@ -41,12 +43,10 @@ var (
 
 // blobIdentity is what tells one blobNode from another under the same name.
 func blobIdentity(n commit.Node) any {
-	return struct {
-		blob  string
-		mtime time.Time
-		mode  uint32
-	}{n.Entry.Blob.ID, n.Attr.Mtime.Round(0).UTC(), uint32(n.Attr.Mode)}
+	return blobID(n.Entry.Blob.ID)
 }
+
+type blobID string
 
 // same recognises the committed file that the node is bound to.
 func (n *blobNode) same(c commit.Node) bool {
@@ -54,17 +54,48 @@ func (n *blobNode) same(c commit.Node) bool {
 }
 
 func (n *blobNode) fill(out *fuse.Attr) {
-	n.m.attr(out, n.m.fileMode(n.attr.Mode), n.entry.Load().Size, n.mtime())
 	n.mu.Lock()
+	defer n.mu.Unlock()
+	mtime := n.attr.Mtime
+	if mtime.IsZero() {
+		mtime = n.work.Date()
+	}
+	n.m.attr(out, n.m.fileMode(n.attr.Mode), n.entry.Load().Size, mtime)
 	n.set.apply(out)
+}
+
+// now takes over what the directory says of the file: it may have another
+// place since a commit, and another time.
+func (n *blobNode) now(c commit.Node) {
+	n.entry.Store(&c.Entry)
+	n.mu.Lock()
+	n.attr = c.Attr
 	n.mu.Unlock()
 }
 
-func (n *blobNode) mtime() time.Time {
-	if n.attr.Mtime.IsZero() {
-		return n.work.Date()
+// keep lets the directory remember what was set, for when the kernel has
+// forgotten the node, and for the staged file that an edit makes of it.
+func (n *blobNode) keep(in *fuse.SetAttrIn) {
+	name, parent := n.Parent()
+	d, ok := operations(parent).(*dirNode)
+	if !ok {
+		return // unlinked
 	}
-	return n.attr.Mtime
+	var mode *iofs.FileMode
+	if bits, ok := in.GetMode(); ok {
+		m := iofs.FileMode(bits & 0o777)
+		mode = &m
+	}
+	var mtime *time.Time
+	if t, ok := in.GetMTime(); ok {
+		mtime = &t
+	}
+	d.mu.Lock()
+	dir := d.dir
+	d.mu.Unlock()
+	if dir != nil && (mode != nil || mtime != nil) {
+		dir.SetAttr(name, n.entry.Load().Blob, mode, mtime)
+	}
 }
 
 func (n *blobNode) Getattr(ctx context.Context, f fusefs.FileHandle, out *fuse.AttrOut) syscall.Errno {
@@ -92,6 +123,7 @@ func (n *blobNode) Setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.Se
 	if size, ok := in.GetSize(); ok {
 		return op.end(editNode(op, n.EmbeddedInode(), size == 0, n.same))
 	}
+	n.keep(in)
 	n.mu.Lock()
 	n.set.set(in)
 	n.mu.Unlock()
@@ -140,6 +172,7 @@ type blobHandle struct {
 
 var (
 	_ = (fusefs.FileReader)((*blobHandle)(nil))
+	_ = (fusefs.FileLseeker)((*blobHandle)(nil))
 	_ = (fusefs.FileFsyncer)((*blobHandle)(nil))
 	_ = (fusefs.FileReleaser)((*blobHandle)(nil))
 )
@@ -166,6 +199,20 @@ func (h *blobHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 		return nil, op.end(err)
 	}
 	return fuse.ReadResultData(dest[:got]), op.end(nil)
+}
+
+// Lseek knows no holes: what the cache has not yet is data too.
+func (h *blobHandle) Lseek(ctx context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
+	size := uint64(h.blob.Size())
+	switch {
+	case off >= size:
+		return 0, syscall.ENXIO
+	case whence == unix.SEEK_DATA:
+		return off, 0
+	case whence == unix.SEEK_HOLE:
+		return size, 0
+	}
+	return 0, syscall.EINVAL
 }
 
 // Fsync has nothing to do, and must not be an error.

@@ -117,6 +117,9 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	if d.mountRoot && name == controlName {
 		return d.m.control.lookup(d.EmbeddedInode(), out), op.end(nil)
 	}
+	if len(name) > maxName {
+		return nil, op.end(syscall.ENAMETOOLONG)
+	}
 	d.looked(name)
 	dir, err := d.bind(op)
 	if err != nil {
@@ -171,11 +174,11 @@ func (d *dirNode) blobChild(name string, n commit.Node, out *fuse.EntryOut) *fus
 	ino, _ := d.names.get(name, blobIdentity(n), 0)
 	c, in := known[*blobNode](d, name, ino)
 	if c == nil {
-		c = &blobNode{m: d.m, ino: ino, work: d.worktree(), attr: n.Attr}
-		c.entry.Store(&n.Entry)
+		c = &blobNode{m: d.m, ino: ino, work: d.worktree()}
+		c.now(n)
 		in = d.NewInode(context.Background(), c, fusefs.StableAttr{Mode: syscall.S_IFREG, Ino: ino})
 	} else {
-		c.entry.Store(&n.Entry) // its place in the repo may be another since a commit
+		c.now(n)
 	}
 	c.fill(&out.Attr)
 	out.SetAttrTimeout(pinned)

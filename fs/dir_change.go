@@ -25,12 +25,21 @@ func (d *dirNode) change(ctx context.Context, name string) (*commit.Dir, error) 
 	return d.bind(ctx)
 }
 
+// changeTo is change for a new file.
+func (d *dirNode) changeTo(ctx context.Context, name string, mode uint32) (*commit.Dir, error) {
+	dir, err := d.change(ctx, name)
+	if err == nil && mode&setID != 0 {
+		err = syscall.EPERM
+	}
+	return dir, err
+}
+
 func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
 	op := d.m.begin(ctx, "create", d.EmbeddedInode(), name)
 	fail := func(err error) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
 		return nil, nil, 0, op.end(err)
 	}
-	dir, err := d.change(op, name)
+	dir, err := d.changeTo(op, name, mode)
 	if err != nil {
 		return fail(err)
 	}
@@ -74,7 +83,7 @@ func (d *dirNode) Mknod(ctx context.Context, name string, mode, dev uint32, out 
 		op.finish()
 		return nil, d.refuse(ctx, "mknod", name)
 	}
-	dir, err := d.change(op, name)
+	dir, err := d.changeTo(op, name, mode)
 	if err != nil {
 		return nil, op.end(err)
 	}

@@ -17,7 +17,7 @@ func (d *dirNode) Tmpfile(ctx context.Context, flags, mode uint32, out *fuse.Ent
 	fail := func(err error) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
 		return nil, nil, 0, op.end(err)
 	}
-	dir, err := d.change(op, "")
+	dir, err := d.changeTo(op, "", mode)
 	if err != nil {
 		return fail(err)
 	}
