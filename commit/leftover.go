@@ -2,7 +2,6 @@ package commit
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -104,15 +103,6 @@ func (s *Store) finishRename(repo remote.Repo, dir string) bool {
 		return false
 	}
 	return s.renameAt(filepath.Join(s.o.Dir, dir), to) == nil
-}
-
-func readIdentity(dir string) (id identity, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, identityName))
-	if err != nil {
-		return id, err
-	}
-	err = json.Unmarshal(b, &id)
-	return id, err
 }
 
 // staged reports whether a state that is not open holds anything: a repo to

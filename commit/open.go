@@ -89,11 +89,14 @@ func (w *Worktree) recover(ctx context.Context, st *state, id identity) error {
 	w.assumed = w.allowed
 	w.isNew = id.New && w.base == nil
 	w.user = id.User
-	if id.New && !w.isNew {
+	if id.damage != nil {
+		w.warn(fmt.Sprintf("%v: made anew, but for whose work it is", id.damage))
+	}
+	if id.New && !w.isNew || id.damage != nil {
 		// The process ended between the two: repo.json must not say so when the
 		// journal, which goes first, is gone.
 		if err := st.identify(w.identity()); err != nil {
-			w.s.o.Logger.Warn("a repo that was made is still noted as new", "repo", w.repo.String(), "error", err)
+			w.s.o.Logger.Warn("repo.json could not be brought up to date", "repo", w.repo.String(), "error", err)
 		}
 	}
 	if len(w.pending) == 0 {

@@ -2,9 +2,9 @@ package commit
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"time"
 
@@ -120,8 +120,7 @@ func appendLine(b []byte, r record, c *chain) ([]byte, error) {
 	}
 	sum := c.next(j)
 	c.took(r, sum)
-	b = hex.AppendEncode(b, []byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
-	b = append(b, ' ')
+	b = fmt.Appendf(b, "%08x ", sum)
 	b = append(b, j...)
 	return append(b, '\n'), nil
 }
@@ -131,12 +130,8 @@ func parseLine(line []byte, c *chain) (r record, err error) {
 	if len(line) < 10 || line[8] != ' ' {
 		return r, errRecord
 	}
-	var digits [4]byte
-	if _, err := hex.Decode(digits[:], line[:8]); err != nil {
-		return r, errRecord
-	}
-	sum := uint32(digits[0])<<24 | uint32(digits[1])<<16 | uint32(digits[2])<<8 | uint32(digits[3])
-	if c.next(line[9:]) != sum {
+	sum := c.next(line[9:])
+	if string(line[:8]) != fmt.Sprintf("%08x", sum) {
 		return r, errRecord
 	}
 	if err := json.Unmarshal(line[9:], &r); err != nil {

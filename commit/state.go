@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,16 +28,6 @@ type state struct {
 	mu    sync.Mutex
 	next  uint64 // number of the next staged file
 	trash map[uint64]*File
-}
-
-const identityName = "repo.json"
-
-// identity is the content of repo.json.
-type identity struct {
-	Endpoint string `json:"endpoint"`
-	Repo     string `json:"repo"`
-	New      bool   `json:"new,omitempty"`  // to be created by its first commit
-	User     string `json:"user,omitempty"` // whose work it is; "" = not known
 }
 
 // stateName is the directory of a repo's branch below Options.Dir.
@@ -76,30 +64,16 @@ func (s *Store) openState(ctx context.Context, repo remote.Repo, create bool) (*
 		return nil, id, err
 	}
 	st.dir = newBarrier(func() error { return st.disk.syncDir(filesName) })
-	if id, err = st.identity(); err != nil && (!errors.Is(err, fs.ErrNotExist) || !create) {
+	id, err = st.identity()
+	if errors.Is(err, errDamaged) {
+		// What it says can be told from where it is, but for whose work it is.
+		id, err = identity{Endpoint: s.o.Client.Endpoint(), Repo: repo.String(), New: !hasBase(dir), User: nobodyKnown, damage: err}, nil
+	}
+	if err != nil && (!errors.Is(err, fs.ErrNotExist) || !create) {
 		st.release()
 		return nil, id, err
 	}
 	return st, id, nil
-}
-
-func (st *state) identity() (id identity, err error) {
-	b, err := st.disk.root.ReadFile(identityName)
-	if err != nil {
-		return id, err
-	}
-	if err := json.Unmarshal(b, &id); err != nil {
-		return id, fmt.Errorf("%s: %w", filepath.Join(st.disk.path, identityName), err)
-	}
-	return id, nil
-}
-
-func (st *state) identify(id identity) error {
-	b, err := json.Marshal(id)
-	if err != nil {
-		return err
-	}
-	return st.disk.replace(identityName, append(b, '\n'))
 }
 
 // reserve takes the room on disk that the first commit of a repo will need for
