@@ -61,6 +61,9 @@ func (v *inventory) walk(d *shot) {
 				v.busy = append(v.busy, p)
 			}
 		case k.ref != nil:
+			if e, ok, err := v.x.stat(p); err == nil && ok && e.Blob.ID == k.ref.entry.Blob.ID {
+				continue // it was committed, though its directory was not
+			}
 			sp.Op, sp.Size, sp.From = "move", k.ref.entry.Size, k.ref.entry.Path
 		case k.link != nil:
 			v.x.found[p] = k
@@ -69,7 +72,7 @@ func (v *inventory) walk(d *shot) {
 			sub := d.subs[k.dir]
 			v.walk(sub)
 			if k.covers && v.has(d, name) && !sub.natural() {
-				v.staged = append(v.staged, StagedPath{Path: p, Op: "delete"})
+				v.staged = append(v.staged, StagedPath{Path: p, Op: "delete", Reason: v.reasons[p]})
 			}
 			switch {
 			case sub.based && !sub.natural():
