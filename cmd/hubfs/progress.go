@@ -70,7 +70,7 @@ func (p *progress) event(repo string, e commit.Event) {
 			mpb.AppendDecorators(decor.CountersKiloByte("% .1f / % .1f")),
 		)
 	}
-	text := phaseLine(e)
+	text := barText(e)
 	r.text.Store(&text)
 	// A total that has been reached would end the bar before the next phase.
 	r.bar.SetTotal(max(e.Total, e.Done+1), false)
@@ -91,6 +91,15 @@ func (p *progress) close() {
 		}
 	}
 	p.bars.Wait()
+}
+
+// barText is what stands before a bar, which shows the bytes.
+func barText(e commit.Event) string {
+	verb := map[string]string{"hash": "reading", "upload": "uploading"}[e.Phase]
+	if verb == "" {
+		return phaseLine(e)
+	}
+	return fmt.Sprintf("%s %s of %s", verb, humanize.Comma(int64(min(e.Files, e.TotalFiles))), plural(e.TotalFiles, "file", "files"))
 }
 
 func phaseLine(e commit.Event) string {

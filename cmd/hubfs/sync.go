@@ -63,6 +63,12 @@ func syncPath(ctx context.Context, o syncOptions, out, errOut io.Writer) error {
 	return o.report(out, errOut, got, err, "hubfs sync "+quote(o.Path))
 }
 
+// A syncReport is what "hubfs sync --json" prints.
+type syncReport struct {
+	outcome
+	synced
+}
+
 // report tells what came of commits; retry is the command to try again with.
 func (o output) report(out, errOut io.Writer, got synced, err error, retry string) error {
 	if err == nil {
@@ -70,10 +76,7 @@ func (o output) report(out, errOut io.Writer, got synced, err error, retry strin
 	}
 	err = explain(err, retry)
 	if o.JSON {
-		return errors.Join(err, printJSON(out, struct {
-			outcome
-			synced
-		}{outcomeOf(err), got}))
+		return errors.Join(err, printJSON(out, syncReport{outcomeOf(err), got}))
 	}
 	if !o.Quiet {
 		printResults(out, got.Results)
