@@ -12,6 +12,7 @@ type run struct {
 	bytes   int64 // or names, or whatever the workload counts
 	traffic
 	cpu   float64 // seconds of the daemon
+	write float64 // seconds in write(2)
 	peak  int64   // bytes of memory of the daemon
 	close float64 // seconds, the 99th percentile of close(2)
 }
@@ -56,10 +57,13 @@ func (r results) median(name string, value func(run) float64) float64 {
 func seconds(r run) float64 { return r.seconds }
 
 // faster is the median over the pairs of how many times faster a is than b.
-func (r results) faster(a, b string) float64 {
+func (r results) faster(a, b string) float64 { return r.ratio(a, b, seconds) }
+
+// ratio is the median over the pairs of b's value to a's.
+func (r results) ratio(a, b string, value func(run) float64) float64 {
 	var v []float64
 	for i := range min(len(r[a]), len(r[b])) {
-		v = append(v, r[b][i].seconds/r[a][i].seconds)
+		v = append(v, value(r[b][i])/value(r[a][i]))
 	}
 	return median(v)
 }

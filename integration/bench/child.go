@@ -21,6 +21,7 @@ var children = map[string]func(args []string) error{
 	"touch":  touchChild,
 	"stat":   statChild,
 	"ranges": rangesChild,
+	"puts":   putsChild,
 }
 
 // child runs one of them and reads what it measured.

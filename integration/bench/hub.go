@@ -31,7 +31,7 @@ type hub struct {
 var address = regexp.MustCompile(`https?://[0-9a-zA-Z.:\[\]-]+`)
 
 // startHub serves the folders of imports (repo → folder) with p's shape.
-func (s *setup) startHub(p profile, imports map[string]string) (*hub, error) {
+func (s *setup) startHub(p profile, imports map[string]string, flags ...string) (*hub, error) {
 	dir, err := os.MkdirTemp(s.dir, "hub-")
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (s *setup) startHub(p profile, imports map[string]string) (*hub, error) {
 	for repo, folder := range imports {
 		args = append(args, "--import", repo+"="+folder)
 	}
-	h.cmd = exec.Command(s.binary, args...)
+	h.cmd = exec.Command(s.binary, append(args, flags...)...)
 	h.cmd.Stderr = os.Stderr
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout, err := h.cmd.StdoutPipe()
@@ -77,6 +77,9 @@ type traffic struct {
 	requests int
 	bytes    int64 // of bodies: to the client, or from it
 	commits  int
+	puts     int
+	sent     int64   // bytes of content that were put
+	sending  float64 // seconds from the begin of the first put to the end of the last
 }
 
 // A mark is a place in the access log.
@@ -107,8 +110,11 @@ func (h *hub) since(m mark) (t traffic, err error) {
 	if err != nil {
 		return t, err
 	}
+	var first, last time.Time
 	for line := range bytes.Lines(b) {
 		var r struct {
+			Time   time.Time
+			MS     float64
 			Method string `json:"method"`
 			Path   string `json:"path"`
 			In     int64  `json:"in"`
@@ -119,6 +125,17 @@ func (h *hub) since(m mark) (t traffic, err error) {
 		}
 		t.requests++
 		t.bytes += r.In + r.Bytes
+		if r.Method == "PUT" {
+			t.puts++
+			t.sent += r.In
+			if first.IsZero() || r.Time.Before(first) {
+				first = r.Time
+			}
+			if end := r.Time.Add(time.Duration(r.MS * float64(time.Millisecond))); end.After(last) {
+				last = end
+			}
+			t.sending = last.Sub(first).Seconds()
+		}
 		if r.Method == "POST" && commitPath.MatchString(r.Path) {
 			t.commits++
 		}

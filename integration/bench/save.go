@@ -7,7 +7,6 @@ import (
 	"io"
 	mathrand "math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -23,6 +22,7 @@ type shardWriter struct {
 	block  []byte // 1 MiB of random bytes
 	serial uint64 // makes every block of every run new to the Hub
 	closes []float64
+	write  float64 // seconds in write(2) since reset
 }
 
 func newShardWriter() *shardWriter {
@@ -67,7 +67,9 @@ func (w *shardWriter) file(path string, size int64, serial uint64) (err error) {
 		for n := int64(0); n < size && err == nil; n += int64(len(w.block)) {
 			serial++
 			binary.LittleEndian.PutUint64(w.block, serial)
+			start := time.Now()
 			_, err = f.Write(w.block[:min(int64(len(w.block)), size-n)])
+			w.write += time.Since(start).Seconds()
 		}
 	}
 	if err == nil {
@@ -79,139 +81,18 @@ func (w *shardWriter) file(path string, size int64, serial uint64) (err error) {
 	return err
 }
 
-// p99 of the closes since the last call.
-func (w *shardWriter) p99() float64 {
-	defer func() { w.closes = w.closes[:0] }()
-	slices.Sort(w.closes)
-	return w.closes[len(w.closes)*99/100]
-}
-
-// save is B11.
-func save(s *setup, p profile) error {
-	size := s.size(1<<30, 128<<20)
-	total := int64(shards) * size
-	h, err := s.startHub(p, nil)
+// timed is a save with free memory touched before.
+func (w *shardWriter) timed(s *setup, dir string, size int64, serial uint64) (run, error) {
+	// What is staged, the Hub's copy of it, and what else is allocated meanwhile.
+	if err := s.touch(3 * shards * size); err != nil {
+		return run{}, err
+	}
+	w.write, w.closes = 0, w.closes[:0]
+	r, err := timed(shards*size, func() error { return w.save(dir, size, serial) })
 	if err != nil {
-		return err
-	}
-	defer h.stop()
-	m, err := s.mount(h)
-	if err != nil {
-		return err
-	}
-	defer m.close()
-	var (
-		w       = newShardWriter()
-		n       int
-		writes  = results{}
-		again   = results{}
-		whole   []arm
-		commits = 0
-	)
-	timed := func(dir string, serial uint64) (run, error) {
-		if err := s.touch(total); err != nil {
-			return run{}, err
-		}
-		start := time.Now()
-		err := w.save(dir, size, serial)
-		return run{seconds: time.Since(start).Seconds(), bytes: total, close: w.p99()}, err
-	}
-	whole = append(whole, arm{"hubfs", func() (run, error) {
-		n++
-		w.serial += 1 << 40
-		repo := fmt.Sprintf("me/save-%d", n)
-		dir := filepath.Join(m.path, repo)
-		cpu, _ := m.usage()
-		r, err := measured(h, func() (run, error) {
-			r, err := timed(dir, w.serial)
-			if err != nil {
-				return r, err
-			}
-			writes["hubfs"] = append(writes["hubfs"], r)
-			start := time.Now()
-			_, err = m.hubfs("sync", "-m", "Save", dir)
-			r.seconds += time.Since(start).Seconds()
-			return r, err
-		})
-		if err != nil {
-			return r, err
-		}
-		now, peak := m.usage()
-		r.cpu, r.peak = now-cpu, peak
-		commits = max(commits, r.commits)
-		// The same once more.
-		a, err := measured(h, func() (run, error) {
-			if err := w.save(dir, size, w.serial); err != nil {
-				return run{}, err
-			}
-			start := time.Now()
-			_, err := m.hubfs("sync", "-m", "Again", dir)
-			return run{seconds: time.Since(start).Seconds(), bytes: total}, err
-		})
-		again["hubfs"] = append(again["hubfs"], a)
 		return r, err
-	}})
-	plain := func() (string, run, error) {
-		n++
-		w.serial += 1 << 40
-		dir := filepath.Join(s.dir, fmt.Sprintf("save-%d", n))
-		r, err := timed(dir, w.serial)
-		writes["ext4"] = append(writes["ext4"], r)
-		return dir, r, err
 	}
-	if s.python != "" {
-		whole = append(whole, arm{"upload_folder", func() (run, error) {
-			dir, r, err := plain()
-			if err != nil {
-				return r, err
-			}
-			defer os.RemoveAll(dir)
-			return measured(h, func() (run, error) {
-				start := time.Now()
-				err := s.uploadFolder(h, dir, fmt.Sprintf("me/upload-%d", n))
-				r.seconds += time.Since(start).Seconds()
-				return r, err
-			})
-		}})
-	} else {
-		whole = append(whole, arm{"ext4", func() (run, error) {
-			dir, r, err := plain()
-			return r, errors.Join(err, os.RemoveAll(dir))
-		}})
-	}
-	res, err := s.alternate(whole)
-	if err != nil {
-		return err
-	}
-	work := fmt.Sprintf("%d x %s", shards, mib(size))
-	for _, name := range []string{"ext4", "hubfs"} {
-		s.out.row("B11", p, writes, name, work+" written, fsync", "GB/s", 1e9, "ext4")
-	}
-	for _, name := range []string{"upload_folder", "hubfs"} {
-		s.out.row("B11", p, res, name, work+" written and committed", "GB/s", 1e9, "upload_folder")
-	}
-	s.out.row("B11", p, again, "hubfs", "sync of the same again", "", 1)
-	s.out.note("B11", p, "commits per save: %d; close p99: hubfs %.2f ms, ext4 %.2f ms", commits,
-		1e3*writes.median("hubfs", func(r run) float64 { return r.close }), 1e3*writes.median("ext4", func(r run) float64 { return r.close }))
-	s.out.control("B11", p, writes, "ext4")
-	return nil
-}
-
-const upload = `
-import sys
-from huggingface_hub import HfApi
-api = HfApi(endpoint=sys.argv[1], token=sys.argv[2])
-api.create_repo(sys.argv[4])
-api.upload_folder(folder_path=sys.argv[3], repo_id=sys.argv[4])
-`
-
-// uploadFolder is the official way; the interpreter's start counts, as it does
-// for who runs it.
-func (s *setup) uploadFolder(h *hub, dir, repo string) error {
-	cmd := exec.CommandContext(s.ctx, s.python, "-c", upload, h.endpoint, token, dir, repo)
-	cmd.Env = append(os.Environ(), "HF_HUB_DISABLE_XET=1", "HF_HUB_DISABLE_PROGRESS_BARS=1", "HF_HUB_DISABLE_TELEMETRY=1", "HF_HOME="+filepath.Join(s.dir, "hf"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("upload_folder: %w\n%s", err, out)
-	}
-	return nil
+	slices.Sort(w.closes)
+	r.write, r.close = w.write, w.closes[len(w.closes)*99/100]
+	return r, nil
 }
