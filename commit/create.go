@@ -45,6 +45,7 @@ func (d *Dir) Create(ctx context.Context, name string, perm fs.FileMode, excl bo
 		if err != nil {
 			return nil, opError("create", d, name, err)
 		}
+		f.await()
 		ok, err := w.name(f, &s)
 		if ok {
 			return f, nil

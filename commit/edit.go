@@ -15,7 +15,8 @@ import (
 // committed file, or a staged one that a commit has, that is a fresh file
 // with the same bytes, which takes over the name; with truncate it is empty,
 // and no byte is asked for. A staged file that can be written is given as it
-// is, also with truncate.
+// is, also with truncate. No commit takes the file before the caller has opened
+// it for writing, within a second.
 func (d *Dir) Edit(ctx context.Context, name string, truncate bool) (*File, error) {
 	w := d.w
 	if err := w.Writable(ctx); err != nil {
@@ -41,7 +42,7 @@ func (d *Dir) edit(ctx context.Context, name string, truncate bool) (*File, erro
 			return nil, syscall.EISDIR
 		case s.kid != nil && s.kid.link != nil:
 			return nil, syscall.ELOOP // who opens a name is led on by the kernel
-		case s.kid != nil && s.kid.file != nil && !s.kid.file.Frozen():
+		case s.kid != nil && s.kid.file != nil && s.kid.file.await():
 			return s.kid.file, nil
 		}
 		f, err := d.w.copyOf(ctx, &s, truncate)
@@ -54,6 +55,7 @@ func (d *Dir) edit(ctx context.Context, name string, truncate bool) (*File, erro
 			}
 			return nil, err
 		}
+		f.await()
 		ok, err := d.w.name(f, &s)
 		if ok {
 			return f, nil

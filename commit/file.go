@@ -35,6 +35,14 @@ type File struct {
 	final    fs.FileInfo // what Stat says once the file is no longer in files/
 	sum      *sum        // of the content, until it may have changed
 	durable  bool        // its name in files/ was synced
+	awaited  time.Time   // until then somebody is about to open it for writing
+	retired  *retired    // set when the name has become the base's
+}
+
+// retired is where the attributes of a committed file are kept.
+type retired struct {
+	dir  *Dir
+	name string
 }
 
 // filePlace is where the content of a File is.
@@ -74,7 +82,7 @@ func (f *File) Open(flags int) (*os.File, error) {
 		// descriptor.
 		g, err := f.st.disk.open(f.name(), flags)
 		if err == nil && writes {
-			f.sum = nil
+			f.sum, f.awaited = nil, time.Time{} // the descriptor says it from now on
 		}
 		if errors.Is(err, fs.ErrNotExist) && f.final != nil {
 			return f.cached() // being moved there just now
@@ -91,6 +99,30 @@ func (f *File) cached() (*os.File, error) {
 		return g, nil
 	}
 	return nil, ErrFrozen
+}
+
+// await keeps commits from the file until it is opened for writing, or for
+// awaitTime if it is not: whoever made it is about to. False if a commit has
+// it already.
+func (f *File) await() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.holds > 0 || f.place != inStaging {
+		return false
+	}
+	f.awaited = time.Now().Add(awaitTime)
+	return true
+}
+
+// awaitTime is enough for the kernel to walk a path again.
+const awaitTime = time.Second
+
+// NotAwaited says of a file from Dir.Create or Dir.Edit that it is not opened for
+// writing after all: a commit may have it at once.
+func (f *File) NotAwaited() {
+	f.mu.Lock()
+	f.awaited = time.Time{}
+	f.mu.Unlock()
 }
 
 // Frozen reports whether a commit has the file, so that it can't be written.
@@ -174,19 +206,56 @@ func (f *File) Chmod(mode fs.FileMode) error {
 		}
 	}
 	f.mode = mode.Perm()
+	f.keepAttr(func(a *Attr) { a.Mode = f.mode })
 	return nil
 }
 
-// Chtimes sets the times; a zero time leaves that one as it is. ErrFrozen
-// once the file is committed and gone from the staging area.
+// keepAttr changes what a committed file is shown with under its name. Under
+// Worktree.mu and mu.
+func (f *File) keepAttr(set func(*Attr)) {
+	if f.retired == nil {
+		return
+	}
+	if k, ok := f.retired.dir.kept[f.retired.name]; ok && k.blob == f.blob.ID {
+		set(&k.attr)
+		f.retired.dir.kept[f.retired.name] = k
+	}
+}
+
+// Chtimes sets the times; a zero time leaves that one as it is. Of a file that
+// was committed meanwhile the time of last change is kept beside it. ErrFrozen
+// if it is gone.
 func (f *File) Chtimes(atime, mtime time.Time) error {
+	f.w.mu.Lock()
+	defer f.w.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.place != inStaging {
+	switch {
+	case f.retired != nil && f.final != nil:
+		if !mtime.IsZero() {
+			f.final = timed{f.final, mtime}
+			f.keepAttr(func(a *Attr) { a.Mtime = mtime })
+		}
+		return nil
+	case f.place != inStaging:
 		return ErrFrozen
 	}
-	return f.st.disk.chtimes(f.name(), atime, mtime)
+	err := f.st.disk.chtimes(f.name(), atime, mtime)
+	if err == nil && f.final != nil { // a commit has looked at it already
+		if st, err := f.st.disk.lstat(f.name()); err == nil {
+			f.final = st
+		}
+	}
+	return err
 }
+
+// timed is a file's description with another time of last change.
+type timed struct {
+	fs.FileInfo
+	mtime time.Time
+}
+
+func (t timed) ModTime() time.Time { return t.mtime }
 
 // Sync makes content and name durable: after it returned nil they survive a
 // power cut.

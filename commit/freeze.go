@@ -3,6 +3,7 @@ package commit
 import (
 	"errors"
 	"os"
+	"time"
 )
 
 // freeze shuts out new writers and reports whether there are none left; if
@@ -14,7 +15,7 @@ import (
 func (f *File) freeze() (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.place != inStaging {
+	if f.place != inStaging || time.Now().Before(f.awaited) {
 		return false, nil
 	}
 	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
@@ -73,7 +74,7 @@ func (f *File) look() (size int64, busy bool) {
 		f.mu.Unlock()
 		return size, false
 	}
-	frozen := f.holds > 0
+	frozen, awaited := f.holds > 0, time.Now().Before(f.awaited)
 	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
 	f.mu.Unlock()
 	if err != nil {
@@ -83,8 +84,8 @@ func (f *File) look() (size int64, busy bool) {
 	if st, err := g.Stat(); err == nil {
 		size = st.Size()
 	}
-	if frozen {
-		return size, false
+	if frozen || awaited {
+		return size, awaited
 	}
 	quiet, err := f.st.quiet(g)
 	return size, err == nil && !quiet

@@ -142,7 +142,7 @@ func (r *retiring) file(d *Dir, name string, k *kid, away bool) {
 	if it == nil {
 		return
 	}
-	attr := it.attr()
+	attr := it.retire(d, name)
 	if away {
 		e := remote.Entry{Path: it.path, Size: it.size, Blob: it.blob}
 		commit := ""
@@ -161,11 +161,15 @@ func (r *retiring) file(d *Dir, name string, k *kid, away bool) {
 	r.changes = append(r.changes, Change{Dir: d, Name: name})
 }
 
-// attr is what the staged file had.
-func (it *item) attr() Attr {
-	a := Attr{Mode: it.file.mode}
-	if it.file.final != nil {
-		a.Mtime = it.file.final.ModTime()
+// retire says what the staged file had, and where that is kept.
+func (it *item) retire(d *Dir, name string) Attr {
+	f := it.file
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.retired = &retired{d, name}
+	a := Attr{Mode: f.mode}
+	if f.final != nil {
+		a.Mtime = f.final.ModTime()
 	}
 	return a
 }

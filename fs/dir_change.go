@@ -55,6 +55,9 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 	ino, _ := d.names.get(name, file, 0)
 	n := &stagedNode{m: d.m, ino: ino, file: file}
 	h, fuseFlags, err := n.open(flags &^ syscall.O_TRUNC)
+	if flags&syscall.O_ACCMODE == syscall.O_RDONLY {
+		file.NotAwaited()
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -91,6 +94,7 @@ func (d *dirNode) Mknod(ctx context.Context, name string, mode, dev uint32, out 
 	if err != nil {
 		return nil, op.end(err)
 	}
+	file.NotAwaited()
 	d.touch()
 	in, err := d.stagedChild(name, file, out)
 	return in, op.end(err)

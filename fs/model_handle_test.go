@@ -163,6 +163,12 @@ func (w *modelWorld) seekData(o modelOp) {
 	if h == nil || h.orphan {
 		return
 	}
+	at, err := unix.Seek(h.disk, 0, unix.SEEK_CUR)
+	w.must("seek", err)
+	defer w.onHandle(o, func(fd int) string {
+		_, err := unix.Seek(fd, at, unix.SEEK_SET)
+		return errText(err)
+	})
 	size, err := unix.Seek(h.disk, 0, unix.SEEK_END)
 	w.must("seek", err)
 	data, err := unix.Seek(h.mnt, o.Off, unix.SEEK_DATA)
