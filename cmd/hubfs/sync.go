@@ -101,7 +101,10 @@ func printResults(out io.Writer, results []repoResult) {
 			fmt.Fprintf(out, "%s: nothing to commit\n", r.Repo)
 		default:
 			where := ""
-			if r.Branch != "" {
+			switch {
+			case r.PullRequest != "":
+				where = " in a pull request"
+			case r.Branch != "":
 				where = " on branch " + shown(r.Branch)
 			}
 			many := ""
