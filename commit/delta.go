@@ -130,7 +130,7 @@ func (c *comparing) item(it *item) error {
 	}
 	d.NewSize = size
 	if it.had && size == it.old.Size {
-		s, err := it.file.glance(c.ctx, len(it.old.Blob.ID) == len("git:")+64)
+		s, err := it.file.glance(c.ctx, len(it.old.Blob.ID) == len("git:")+64, !isLFS(it.old.Blob))
 		if err != nil {
 			return err
 		}
@@ -213,7 +213,7 @@ func (f *File) text() (b []byte, size int64, err error) {
 
 // glance hashes the file as it is now, perhaps while it is written: the sum is
 // good for nothing but a look.
-func (f *File) glance(ctx context.Context, long bool) (*sum, error) {
+func (f *File) glance(ctx context.Context, long, git bool) (*sum, error) {
 	g, err := f.Open(os.O_RDONLY)
 	if err != nil {
 		return nil, err
@@ -223,7 +223,7 @@ func (f *File) glance(ctx context.Context, long bool) (*sum, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(ctx, g, st, long, func(int64) {})
+	return read(ctx, g, st, long, git, func(int64) {})
 }
 
 // text is the content of a committed file, nil if it is too large to be

@@ -25,15 +25,22 @@ type sum struct {
 	size         int64
 	mtime, ctime time.Time // of the file when it was read
 	sha256       string
-	git          string // Git blob id; 64 digits in repos with SHA-256 objects
+	git          string // Git blob id, 64 digits in a long repo; "" if it was not needed
+	long         bool   // for a repo with SHA-256 objects
 	sample       []byte // the beginning, for the Hub to look at
 }
 
 const sampleSize = 512 // what huggingface_hub sends
 
+// gitSize is up to what size the Git id of content is found in the same
+// reading. It takes as long as the SHA-256, and Hubs have no larger content
+// that is not in LFS, where it is of no use. One that wants it nevertheless
+// costs another reading.
+const gitSize = 32 << 20
+
 // is reports whether the content is that of a blob.
 func (s *sum) is(b remote.Blob) bool {
-	return b.ID == "sha256:"+s.sha256 || b.ID == "git:"+s.git
+	return b.ID == "sha256:"+s.sha256 || s.git != "" && b.ID == "git:"+s.git
 }
 
 // blob is the name of the content as the Hub will have it.
@@ -45,8 +52,9 @@ func (s *sum) blob(lfs bool) remote.Blob {
 }
 
 // hash reads the file unless it is known not to have changed since it was
-// read last. The file must be frozen. long asks for 64-digit Git ids.
-func (f *File) hash(ctx context.Context, long, anew bool, progress func(n int64)) (*sum, error) {
+// read last. The file must be frozen. long asks for 64-digit Git ids, git for
+// one of whatever size.
+func (f *File) hash(ctx context.Context, long, git, anew bool, progress func(n int64)) (*sum, error) {
 	f.mu.Lock()
 	known := f.sum
 	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
@@ -59,11 +67,11 @@ func (f *File) hash(ctx context.Context, long, anew bool, progress func(n int64)
 	if err != nil {
 		return nil, err
 	}
-	if known != nil && !anew && known.fits(st, long) {
+	if known != nil && !anew && known.fits(st, long) && (known.git != "" || !git) {
 		progress(known.size)
 		return known, nil
 	}
-	s, err := read(ctx, g, st, long, progress)
+	s, err := read(ctx, g, st, long, git || st.Size() <= gitSize, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +82,7 @@ func (f *File) hash(ctx context.Context, long, anew bool, progress func(n int64)
 }
 
 func (s *sum) fits(st fs.FileInfo, long bool) bool {
-	return s.size == st.Size() && s.mtime.Equal(st.ModTime()) && s.ctime.Equal(changeTime(st)) && long == (len(s.git) == 64)
+	return s.size == st.Size() && s.mtime.Equal(st.ModTime()) && s.ctime.Equal(changeTime(st)) && long == s.long
 }
 
 func changeTime(st fs.FileInfo) time.Time {
@@ -84,13 +92,18 @@ func changeTime(st fs.FileInfo) time.Time {
 	return time.Time{}
 }
 
-func read(ctx context.Context, g *os.File, st fs.FileInfo, long bool, progress func(n int64)) (*sum, error) {
-	s := &sum{size: st.Size(), mtime: st.ModTime(), ctime: changeTime(st)}
-	var git hash.Hash = sha1.New()
-	if long {
-		git = sha256.New()
+func read(ctx context.Context, g *os.File, st fs.FileInfo, long, git bool, progress func(n int64)) (*sum, error) {
+	s := &sum{size: st.Size(), mtime: st.ModTime(), ctime: changeTime(st), long: long}
+	var id hash.Hash
+	switch {
+	case git && long:
+		id = sha256.New()
+	case git:
+		id = sha1.New()
 	}
-	fmt.Fprintf(git, "blob %d\x00", s.size)
+	if git {
+		fmt.Fprintf(id, "blob %d\x00", s.size)
+	}
 	content := sha256.New()
 	var head bytes.Buffer
 	buf := make([]byte, min(1<<20, s.size+1)) // most of 100,000 files are small
@@ -100,7 +113,9 @@ func read(ctx context.Context, g *os.File, st fs.FileInfo, long bool, progress f
 		}
 		m, err := g.Read(buf)
 		content.Write(buf[:m])
-		git.Write(buf[:m])
+		if git {
+			id.Write(buf[:m])
+		}
 		if want := sampleSize - head.Len(); want > 0 {
 			head.Write(buf[:min(m, want)])
 		}
@@ -117,7 +132,9 @@ func read(ctx context.Context, g *os.File, st fs.FileInfo, long bool, progress f
 		}
 	}
 	s.sha256 = hex.EncodeToString(content.Sum(nil))
-	s.git = hex.EncodeToString(git.Sum(nil))
+	if git {
+		s.git = hex.EncodeToString(id.Sum(nil))
+	}
 	s.sample = head.Bytes()
 	return s, nil
 }
@@ -148,7 +165,7 @@ func (p *plan) hashAll(ctx context.Context, long bool, progress func(Event)) err
 				continue
 			}
 			g.Go(func() error {
-				s, err := it.file.hash(ctx, long, false, func(m int64) {
+				s, err := it.file.hash(ctx, long, it.had && !isLFS(it.old.Blob), false, func(m int64) {
 					progress(Event{Phase: "hash", Path: it.path, Done: done.Add(m), Total: total.Load(), Files: int(files.Load()), TotalFiles: n})
 				})
 				if err != nil {
@@ -175,7 +192,12 @@ func (s *sum) matches(m remote.PreuploadMode) bool {
 	return m.OID != "" && (m.LFS && m.OID == s.sha256 || !m.LFS && m.OID == s.git)
 }
 
+func isLFS(b remote.Blob) bool {
+	_, large := b.LFS()
+	return large
+}
+
 // rehash reads the file again, whatever is known of it.
-func (f *File) rehash(long bool) (*sum, error) {
-	return f.hash(context.Background(), long, true, func(int64) {})
+func (f *File) rehash(long, git bool) (*sum, error) {
+	return f.hash(context.Background(), long, git, true, func(int64) {})
 }

@@ -158,7 +158,7 @@ func (p *plan) checkAgain() (late []*item) {
 		if it.file == nil || it.sum == nil || it.file.st.leases() {
 			continue
 		}
-		again, err := it.file.rehash(len(it.sum.git) == 64)
+		again, err := it.file.rehash(it.sum.long, false)
 		if err != nil || again.sha256 != it.sum.sha256 {
 			late = append(late, it)
 		}
@@ -206,7 +206,7 @@ func (w *Worktree) adoptFile(it *item) {
 	s, err := it.sum, error(nil)
 	if s == nil {
 		// An earlier process hashed it, and a power cut may have taken the content.
-		s, err = f.rehash(len(it.blob.ID) == len("git:")+64)
+		s, err = f.rehash(len(it.blob.ID) == len("git:")+64, !isLFS(it.blob))
 	}
 	switch {
 	case err != nil:

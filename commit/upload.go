@@ -61,6 +61,11 @@ func (c *committing) ask(ctx context.Context) error {
 		it.mode = modes[i]
 		// Object stores refuse empty objects, so these are always inline.
 		it.lfs = it.mode.LFS && it.size > 0
+		if !it.lfs && it.sum.git == "" {
+			if it.sum, err = it.file.hash(ctx, it.sum.long, true, false, func(int64) {}); err != nil {
+				return fmt.Errorf("%s: %w", it.path, err)
+			}
+		}
 		it.blob = it.sum.blob(it.lfs)
 		there = there || it.mode.OID != "" && it.sum.matches(it.mode)
 	}

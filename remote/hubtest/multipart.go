@@ -2,11 +2,11 @@ package hubtest
 
 import (
 	"crypto/hmac"
-	"crypto/md5"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/url"
@@ -94,7 +94,9 @@ func (c *call) uploadPart(id, num string) error {
 	if err != nil {
 		return err
 	}
-	h := md5.New()
+	// S3 takes MD5, which is slower than the links that are to be filled here.
+	// To a client it is a word without a meaning.
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	_, err = io.CopyBuffer(io.MultiWriter(onlyWriter{f}, h), c.r.Body, make([]byte, 1<<20))
 	if err := c.hub.store.settle(f, err, filepath.Join(u.dir, num)); err != nil {
 		return s3Error(http.StatusBadRequest, "RequestTimeout", err.Error())
