@@ -183,6 +183,7 @@ func (w *Worktree) applyPut(r record) error {
 	f := w.files[r.S]
 	if f == nil {
 		f = w.newFile(w.st, r.S, fs.FileMode(r.M))
+		f.at = 0
 		w.files[r.S] = f
 	}
 	return w.set(r.P, &kid{file: f})

@@ -10,11 +10,16 @@ type barrier struct {
 
 	mu      sync.Mutex
 	cond    *sync.Cond
-	begun   uint64
-	done    uint64
+	next    *flushing // the one that has not begun; nil if nobody waits for it
 	running bool
 	callers int
-	err     error // of flush number done
+}
+
+// flushing is one flush with its own outcome: who was covered by one that
+// failed must not be told of the one after it.
+type flushing struct {
+	done bool
+	err  error
 }
 
 func newBarrier(flush func() error) *barrier {
@@ -29,22 +34,23 @@ func (b *barrier) wait() error {
 	defer b.mu.Unlock()
 	b.callers++
 	defer func() { b.callers-- }()
-	target := b.begun + 1
-	for b.done < target {
+	if b.next == nil {
+		b.next = new(flushing)
+	}
+	f := b.next
+	for !f.done {
 		if b.running {
 			b.cond.Wait()
 			continue
 		}
-		b.running = true
-		b.begun++
-		n := b.begun
+		b.running, b.next = true, nil // it is f: nobody takes another's while f waits
 		b.mu.Unlock()
 		err := b.flush()
 		b.mu.Lock()
-		b.running, b.done, b.err = false, n, err
+		b.running, f.done, f.err = false, true, err
 		b.cond.Broadcast()
 	}
-	return b.err
+	return f.err
 }
 
 // waiting is the number of callers that are in wait and not flushing.

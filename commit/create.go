@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"math"
 	"syscall"
 	"time"
 )
 
 func (w *Worktree) newFile(st *state, seq uint64, mode fs.FileMode) *File {
-	return &File{w: w, st: st, seq: seq, mode: mode.Perm()}
+	return &File{w: w, st: st, seq: seq, mode: mode.Perm(), at: math.MaxInt64}
 }
 
 // opError names the operation and the path once, at this package's boundary.
@@ -95,6 +96,9 @@ func (w *Worktree) name(f *File, s *slot) (bool, error) {
 	if err := w.append(r); err != nil {
 		return false, err
 	}
+	f.mu.Lock()
+	f.at = w.st.journal.now()
+	f.mu.Unlock()
 	w.files[f.seq] = f
 	err := w.must(w.apply(r))
 	w.compact()

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/hubfs/hubfs/remote"
 )
 
@@ -108,16 +110,20 @@ func (d *Dir) Parent() *Dir {
 // Sync makes all operations on names so far durable, with the names of the
 // staged files they are about.
 func (d *Dir) Sync(ctx context.Context) error {
-	d.w.mu.RLock()
-	st := d.w.st
-	d.w.mu.RUnlock()
+	w := d.w
+	w.mu.RLock()
+	st := w.st
+	w.mu.RUnlock()
 	if st == nil {
 		return nil
 	}
-	if err := st.dir.wait(); err != nil {
-		return err
+	var names errgroup.Group
+	names.Go(st.dir.wait)
+	err := w.syncJournal()
+	if nerr := names.Wait(); err == nil {
+		err = nerr
 	}
-	return d.w.syncJournal()
+	return err
 }
 
 func (d *Dir) attr() Attr {

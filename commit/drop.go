@@ -80,7 +80,8 @@ func (s *Store) forget(w *Worktree) {
 	}
 }
 
-// eraseAll is erase with what was set aside. The journal goes first, so that
+// eraseAll is erase with what was set aside. What says that it is
+// there goes first, so that
 // nothing comes back of what is cut off in the middle.
 func (st *state) eraseAll() error {
 	entries, err := os.ReadDir(st.disk.path)
@@ -93,7 +94,7 @@ func (st *state) eraseAll() error {
 			aside = append(aside, e.Name())
 		}
 	}
-	if err := st.disk.remove(journalName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := st.forget(); err != nil {
 		return errors.Join(err, st.release())
 	}
 	for _, name := range aside {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/hubfs/hubfs/remote"
 )
 
@@ -35,6 +37,7 @@ type File struct {
 	final    fs.FileInfo // what Stat says once the file is no longer in files/
 	sum      *sum        // of the content, until it may have changed
 	durable  bool        // its name in files/ was synced
+	at       int64       // moment of the journal when it was named; 0 = by an earlier process
 	awaited  time.Time   // until then somebody is about to open it for writing
 	retired  *retired    // set when the name has become the base's
 }
@@ -271,18 +274,32 @@ func (f *File) Sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = f.st.disk.sync(g)
-	g.Close()
-	if err != nil || unlinked {
+	defer g.Close()
+	if unlinked {
+		return f.st.disk.sync(g)
+	}
+	// Side by side: one commit of the disk's own journal may do for all three.
+	// None needs another: what is there of them alone after a power cut was
+	// promised to nobody.
+	var all errgroup.Group
+	all.Go(func() error { return f.st.disk.sync(g) })
+	if !durable {
+		all.Go(f.syncName)
+	}
+	err = f.w.syncJournal()
+	if aerr := all.Wait(); err == nil {
+		err = aerr
+	}
+	return err
+}
+
+// syncName makes the file's name in files/ durable.
+func (f *File) syncName() error {
+	if err := f.st.dir.wait(); err != nil {
 		return err
 	}
-	if !durable {
-		if err := f.st.dir.wait(); err != nil {
-			return err
-		}
-		f.mu.Lock()
-		f.durable = true
-		f.mu.Unlock()
-	}
-	return f.w.syncJournal()
+	f.mu.Lock()
+	f.durable = true
+	f.mu.Unlock()
+	return nil
 }

@@ -161,7 +161,7 @@ func (w *Worktree) peruse(st *state) error {
 	if n == 0 && len(seqs) > 0 && (damage == nil || errors.Is(damage, errTorn)) {
 		return errNoJournal
 	}
-	w.findLost(w.root, seqs)
+	w.findLost(w.root, seqs, nil)
 	w.lastErr = strings.Join(w.warnings, "; ")
 	if damage != nil && !errors.Is(damage, errTorn) {
 		return fmt.Errorf("the journal is damaged at byte %d of %d: %w", good, len(content), damage)

@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,6 +22,8 @@ type journal struct {
 	f      *os.File
 	size   int64 // up to here all lines are whole
 	synced int64 // up to here they are durable
+	pos    int64 // bytes ever appended: of a moment in the journal's life, whatever file it was in
+	safe   int64 // up to here in that count all is durable
 	lines  int
 	sums   chain // of the lines up to size
 	err    error // sticky: the file is in a state nothing may be added to
@@ -73,6 +76,7 @@ func (j *journal) append(rs ...record) error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	j.size += int64(n)
+	j.pos += int64(n)
 	j.lines += len(rs)
 	j.sums = sums
 	return nil
@@ -94,7 +98,7 @@ func (j *journal) sync() error {
 
 func (j *journal) flush() error {
 	j.mu.Lock()
-	f, size, err := j.f, j.size, j.err
+	f, size, pos, err := j.f, j.size, j.pos, j.err
 	j.mu.Unlock()
 	if err != nil {
 		return err
@@ -112,7 +116,7 @@ func (j *journal) flush() error {
 		j.err = fmt.Errorf("journal: %w", err)
 		return j.err
 	}
-	j.synced = max(j.synced, size)
+	j.synced, j.safe = max(j.synced, size), max(j.safe, pos)
 	return nil
 }
 
@@ -129,7 +133,11 @@ func (j *journal) rewrite(rs []record) error {
 		return fs.ErrClosed
 	}
 	if err := j.disk.replace(journalName, b); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		err = fmt.Errorf("journal: %w", err)
+		if errors.Is(err, errReplaced) {
+			j.err = err // the file that is open has no name any more
+		}
+		return err
 	}
 	f, err := j.disk.open(journalName, os.O_WRONLY|os.O_APPEND)
 	if err != nil {
@@ -137,6 +145,7 @@ func (j *journal) rewrite(rs []record) error {
 		return j.err
 	}
 	j.f.Close()
+	j.safe = j.pos
 	j.f, j.size, j.synced, j.lines, j.sums, j.err = f, int64(len(b)), int64(len(b)), len(rs), sums, nil
 	return nil
 }
@@ -149,6 +158,21 @@ func encode(rs []record) (b []byte, c chain, err error) {
 		}
 	}
 	return b, c, nil
+}
+
+// now is this moment in the journal's life.
+func (j *journal) now() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.pos
+}
+
+// durable reports whether a record that was appended before the moment at may
+// be there after a power cut, and whether all that follow it are.
+func (j *journal) durable(at int64) (it, all bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return at <= j.safe, j.synced >= j.size && j.err == nil
 }
 
 // length is the number of records in the file.

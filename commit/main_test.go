@@ -36,14 +36,16 @@ const token = "hf_aliceAliceAliceAlice01"
 
 // A world is a Hub, a cache and a state directory.
 type world struct {
-	t      testing.TB
-	hub    *hubtest.Hub
-	dir    string
-	client *remote.Client
-	cache  *blockcache.Cache
-	store  *Store
-	opt    Options // added to those of open
-	token  string  // of open; "" = alice's, "-" = none
+	t        testing.TB
+	hub      *hubtest.Hub
+	dir      string
+	client   *remote.Client
+	cache    *blockcache.Cache
+	store    *Store
+	opt      Options                                          // added to those of open
+	token    string                                           // of open; "" = alice's, "-" = none
+	seam     seam                                             // of open
+	adopting func(op, from, to string, do func() error) error // of the cache of open
 }
 
 func newWorld(t testing.TB) *world {
@@ -56,6 +58,14 @@ func newWorld(t testing.TB) *world {
 // makeWorld is newWorld for tests that make thousands: end is theirs to call.
 func makeWorld(t testing.TB, dir string) *world {
 	t.Helper()
+	w := hubOnly(t, dir)
+	w.open()
+	return w
+}
+
+// hubOnly is makeWorld with nothing opened yet.
+func hubOnly(t testing.TB, dir string) *world {
+	t.Helper()
 	hub, err := hubtest.New(hubtest.Options{Dir: filepath.Join(dir, "hub")})
 	if err != nil {
 		t.Fatal(err)
@@ -64,9 +74,7 @@ func makeWorld(t testing.TB, dir string) *world {
 		t.Fatal(err)
 	}
 	hub.AddUser("alice", token, hubtest.User{Orgs: map[string]string{"acme": "write"}})
-	w := &world{t: t, hub: hub, dir: dir}
-	w.open()
-	return w
+	return &world{t: t, hub: hub, dir: dir}
 }
 
 func (w *world) end() {
@@ -83,12 +91,12 @@ func (w *world) open() {
 	}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.cache, err = blockcache.Open(filepath.Join(w.dir, "cache"), blockcache.Options{}); err != nil {
+	if w.cache, err = blockcache.Open(filepath.Join(w.dir, "cache"), blockcache.Options{Around: w.adopting}); err != nil {
 		w.t.Fatal(err)
 	}
 	o := w.opt
 	o.Dir, o.Client, o.Cache = filepath.Join(w.dir, "state"), w.client, w.cache
-	if w.store, err = Open(context.Background(), o); err != nil {
+	if w.store, err = openWith(context.Background(), o, w.seam); err != nil {
 		w.t.Fatal(err)
 	}
 	w.store.pause = func(ctx context.Context, d time.Duration) error { return sleep(ctx, time.Millisecond) }

@@ -70,9 +70,17 @@ func (w *Worktree) replay(st *state) error {
 	if st.journal, err = newJournal(st.disk, int64(good), n, sums); err != nil {
 		return err
 	}
-	w.findLost(w.root, seqs)
-	w.cleanUp(st, seqs, damage == nil)
-	return nil
+	if lost := w.findLost(w.root, seqs, nil); len(lost) > 0 {
+		// So that what follows in the journal means the same at the next replay.
+		if err := st.journal.append(lost...); err != nil {
+			return err
+		}
+	}
+	// The process before may have ended before it had done this.
+	if err := errors.Join(st.disk.syncDir("."), st.disk.syncParent()); err != nil {
+		return err
+	}
+	return w.cleanUp(st, seqs, damage == nil)
 }
 
 func (w *Worktree) warn(text string) {
@@ -169,29 +177,32 @@ func (w *Worktree) applyIntent(r record) error {
 }
 
 // findLost takes away the names of staged files whose content is not there:
-// a power cut can take it if nobody asked for it to be kept.
-func (w *Worktree) findLost(d *Dir, seqs []uint64) {
+// a power cut can take it if nobody asked for it to be kept. It gives the records
+// that say so.
+func (w *Worktree) findLost(d *Dir, seqs []uint64, lost []record) []record {
 	if !slices.IsSorted(seqs) {
 		slices.Sort(seqs)
 	}
 	for name, k := range d.kids {
 		switch {
 		case k.dir != nil:
-			w.findLost(k.dir, seqs)
+			lost = w.findLost(k.dir, seqs, lost)
 		case k.file != nil:
 			if _, ok := slices.BinarySearch(seqs, k.file.seq); !ok {
 				w.warn(fmt.Sprintf("the staged content of %s was lost: it was not yet on the disk", join(d.path(), name)))
+				lost = append(lost, record{Op: opDiscard, P: join(d.path(), name)})
 				delete(d.kids, name)
 				delete(w.files, k.file.seq)
 			}
 		}
 	}
+	return lost
 }
 
 // cleanUp forgets files that lost their names during replay and, after a
 // clean one, removes content that no record is about: its names were dropped,
 // or never got into the journal.
-func (w *Worktree) cleanUp(st *state, seqs []uint64, clean bool) {
+func (w *Worktree) cleanUp(st *state, seqs []uint64, clean bool) error {
 	keep := make(map[uint64]bool)
 	var walk func(d *Dir)
 	walk = func(d *Dir) {
@@ -222,13 +233,20 @@ func (w *Worktree) cleanUp(st *state, seqs []uint64, clean bool) {
 		}
 	}
 	if !clean {
-		return
+		return nil
+	}
+	seqs = slices.DeleteFunc(seqs, func(seq uint64) bool { return keep[seq] || held[seq] })
+	if len(seqs) == 0 {
+		return nil
+	}
+	// See discard: the records that took their names may not be durable.
+	if err := st.journal.sync(); err != nil {
+		return err
 	}
 	for _, seq := range seqs {
-		if !keep[seq] && !held[seq] {
-			st.disk.remove(seqName(seq))
-		}
+		st.disk.remove(seqName(seq))
 	}
+	return nil
 }
 
 // setAside keeps what a damaged journal no longer says: its tail, and the

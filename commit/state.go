@@ -28,6 +28,10 @@ type state struct {
 	mu    sync.Mutex
 	next  uint64 // number of the next staged file
 	trash map[uint64]*File
+	// Files that lost their names in records that are not yet durable, see bury.
+	doomed  []*File
+	burying bool
+	buriers sync.WaitGroup
 }
 
 // stateName is the directory of a repo's branch below Options.Dir.
@@ -155,6 +159,7 @@ func (st *state) numbers() ([]uint64, error) {
 
 // release gives the state up and leaves all of it.
 func (st *state) release() error {
+	st.buriers.Wait()
 	var err error
 	if st.journal != nil {
 		err = st.journal.close()
@@ -163,17 +168,27 @@ func (st *state) release() error {
 	return errors.Join(err, st.lock.Close())
 }
 
-// erase removes a state that holds nothing. The journal goes first: what is
-// left after a crash says nothing either. The lock is held to the end.
+// forget takes away what says that there is a state here, durably: nothing of
+// what is removed after it comes back by half.
+func (st *state) forget() error {
+	if err := st.disk.remove(identityName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return st.disk.syncDir(".")
+}
+
+// erase removes a state that holds nothing. The lock is held to the end.
 func (st *state) erase() error {
+	st.buriers.Wait()
+	if err := st.forget(); err != nil {
+		return errors.Join(err, st.release())
+	}
 	if st.journal != nil {
 		st.journal.close()
 	}
 	seqs, _ := st.numbers()
-	for _, name := range []string{journalName, identityName} {
-		if err := st.disk.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return errors.Join(err, st.disk.close(), st.lock.Close())
-		}
+	if err := st.disk.remove(journalName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, st.disk.close(), st.lock.Close())
 	}
 	for _, seq := range seqs {
 		st.disk.remove(seqName(seq))

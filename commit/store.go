@@ -41,7 +41,9 @@ type Store struct {
 
 // Open takes the state directory, making it if need be. It uses no network
 // and opens no worktree: Staged says what earlier processes left.
-func Open(ctx context.Context, o Options) (*Store, error) {
+func Open(ctx context.Context, o Options) (*Store, error) { return openWith(ctx, o, seam{}) }
+
+func openWith(ctx context.Context, o Options, t seam) (*Store, error) {
 	if o.Client == nil || o.Cache == nil || o.Dir == "" {
 		return nil, errors.New("commit: client, cache and state directory are required")
 	}
@@ -53,7 +55,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	o.Dir = dir
-	s := &Store{o: o, pause: sleep, now: time.Now, maxLarge: maxLarge, maxInline: maxInline, trees: make(map[remote.Repo]*Worktree), edits: make(map[editKey]*editing)}
+	s := &Store{seam: t, o: o, pause: sleep, now: time.Now, maxLarge: maxLarge, maxInline: maxInline, trees: make(map[remote.Repo]*Worktree), edits: make(map[editKey]*editing)}
 	if err := s.private(dir); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}

@@ -10,10 +10,52 @@ import (
 // nothing has it open any more: until then it can be opened again through
 // whatever has it. A file that is still open waits in the trash for the next
 // sweep.
+//
+// The name of a file that was ever synced may be there after a power cut until
+// the record that took it is durable too: then the bytes have to be there as
+// well. So these are kept until a sync of the journal, which bury makes.
 func (st *state) discard(f *File) {
 	f.mu.Lock()
 	f.unlinked = true
+	at := f.at
 	f.mu.Unlock()
+	if st.journal != nil {
+		if named, all := st.journal.durable(at); named && !all {
+			st.mu.Lock()
+			defer st.mu.Unlock()
+			st.doomed = append(st.doomed, f)
+			if !st.burying {
+				st.burying = true
+				st.buriers.Go(st.bury)
+			}
+			return
+		}
+	}
+	st.drop(f)
+}
+
+// bury drops files that wait for the journal, many with one sync.
+func (st *state) bury() {
+	for {
+		st.mu.Lock()
+		files := st.doomed
+		st.doomed = nil
+		if len(files) == 0 {
+			st.burying = false
+			st.mu.Unlock()
+			return
+		}
+		st.mu.Unlock()
+		// After an error they stay for the next process, which finds what they are.
+		if st.journal.sync() == nil {
+			for _, f := range files {
+				st.drop(f)
+			}
+		}
+	}
+}
+
+func (st *state) drop(f *File) {
 	if !f.remove(false) {
 		st.mu.Lock()
 		st.trash[f.seq] = f

@@ -212,8 +212,9 @@ func (w *Worktree) close() error {
 	records := w.records()
 	compact := len(w.pending) == 0 && st.journal.length() > len(records)
 	w.mu.Unlock()
-	st.sweep(-1)
+	st.buriers.Wait()
 	if empty {
+		st.sweep(-1)
 		return st.erase()
 	}
 	err := errors.ErrUnsupported
@@ -223,6 +224,7 @@ func (w *Worktree) close() error {
 	if err != nil { // a disk that has no room for another has this one
 		err = st.journal.sync()
 	}
+	st.sweep(-1)
 	if rerr := st.release(); err == nil {
 		err = rerr
 	}
