@@ -4,6 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Status says what is staged and what keeps it from being committed. It makes
@@ -32,6 +35,7 @@ func (w *Worktree) Status(ctx context.Context) Status {
 	w.mu.RUnlock()
 
 	v.walk(root)
+	v.look()
 	v.links(root)
 	s.Staged, s.Busy = v.staged, v.busy
 	slices.SortFunc(s.Staged, func(a, b StagedPath) int { return strings.Compare(a.Path, b.Path) })
@@ -43,7 +47,41 @@ type inventory struct {
 	x       differ
 	reasons map[string]string
 	staged  []StagedPath
+	files   []stagedFile // of them, those to be looked at
 	busy    []string
+}
+
+// A stagedFile is a file at its index in the inventory.
+type stagedFile struct {
+	at   int
+	file *File
+}
+
+const parallelLooks = 8
+
+// look finds the sizes of files, and which are busy. Each takes a few system
+// calls, and there may be 100,000.
+func (v *inventory) look() {
+	var (
+		g    errgroup.Group
+		next atomic.Int64
+		busy = make([]bool, len(v.files))
+	)
+	for range min(parallelLooks, len(v.files)/100+1) {
+		g.Go(func() error {
+			for i := next.Add(1) - 1; i < int64(len(v.files)); i = next.Add(1) - 1 {
+				f := v.files[i]
+				v.staged[f.at].Size, busy[i] = f.file.look()
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	for i, f := range v.files {
+		if busy[i] {
+			v.busy = append(v.busy, v.staged[f.at].Path)
+		}
+	}
 }
 
 func (v *inventory) walk(d *shot) {
@@ -56,10 +94,7 @@ func (v *inventory) walk(d *shot) {
 		switch {
 		case k.file != nil:
 			sp.Op = v.op(d, name)
-			var busy bool
-			if sp.Size, busy = k.file.look(); busy {
-				v.busy = append(v.busy, p)
-			}
+			v.files = append(v.files, stagedFile{len(v.staged), k.file})
 		case k.ref != nil:
 			if e, ok, err := v.x.stat(p); err == nil && ok && e.Blob.ID == k.ref.entry.Blob.ID {
 				continue // it was committed, though its directory was not
