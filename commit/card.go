@@ -30,7 +30,7 @@ func (c *committing) addCard(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = g.WriteString(cardText(c.repo))
+	err = f.st.disk.writeAt(g, []byte(cardText(c.repo)), 0)
 	if cerr := g.Close(); err == nil {
 		err = cerr
 	}
