@@ -145,6 +145,7 @@ func (a *autoCommitter) commit(ctx context.Context, w *commit.Worktree, now time
 	case !res.Unchanged:
 		a.m.log.Info("committed", "repo", repo, "commit", res.Commit, "url", res.URL, "busy", len(res.Busy))
 	}
+	a.m.appeared(ctx, w, res.Branch)
 	act, left := w.Activity(), w.Dirty()
 	a.mu.Lock()
 	defer a.mu.Unlock()

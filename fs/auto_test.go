@@ -169,3 +169,24 @@ func TestUnknownFieldsAreNamed(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+// A pull request that a commit has opened is there at once, though it was looked
+// for in vain just before.
+func TestPullRequestAppears(t *testing.T) {
+	f := mountHub(t, opts{Fill: func(h *hubtest.Hub) { h.Repo("me/m").Commit("main", "all", map[string]string{"a": "1"}) }})
+	for _, name := range []string{"me/m@refs/pr/1/a", "me/m@refs%2Fpr%2F1/a", "me/m@trial/a"} {
+		if _, err := os.Stat(f.path(name)); err == nil {
+			t.Fatalf("%s is there", name)
+		}
+	}
+	write(t, f.path("me/m/a"), "mine")
+	f.idle("me/m/a")
+	must(t, f.srv.Sync(t.Context(), SyncRequest{All: true, CommitOptions: CommitOptions{CreatePR: true}}, nil))
+	wantContent(t, f.path("me/m@refs/pr/1/a"), "mine")
+	wantContent(t, f.path("me/m@refs%2Fpr%2F1/a"), "mine")
+	write(t, f.path("me/m/a"), "tried")
+	f.idle("me/m/a")
+	must(t, f.srv.Sync(t.Context(), SyncRequest{All: true, CommitOptions: CommitOptions{Branch: "trial"}}, nil))
+	wantContent(t, f.path("me/m@trial/a"), "tried")
+	wantContent(t, f.path("me/m/a"), "1")
+}

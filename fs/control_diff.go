@@ -104,20 +104,46 @@ func (m *mount) discard(ctx context.Context, req DiscardRequest, say func(Change
 		return fmt.Errorf("%w: %s is no repo, nor in one", syscall.EINVAL, req.Path)
 	}
 	path, repo := strings.Join(parts, "/"), pl.work.Repo().String()
-	for _, s := range pl.work.Status(ctx).Staged {
-		if path == "" || s.Path == path || strings.HasPrefix(s.Path, path+"/") {
+	before := pl.work.Status(ctx).Staged
+	if req.DryRun {
+		for _, s := range dropping(before, path) {
 			say(ChangeEvent{Type: "dropped", Repo: repo, Staged: &s})
 		}
-	}
-	if req.DryRun {
 		return nil
 	}
 	did, err := pl.work.Discard(ctx, path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", repo, err)
 	}
+	left := map[string]string{}
+	for _, s := range pl.work.Status(ctx).Staged {
+		left[s.Path] = s.Op
+	}
+	for _, s := range before {
+		if left[s.Path] != s.Op {
+			say(ChangeEvent{Type: "dropped", Repo: repo, Staged: &s})
+		}
+	}
 	if did.Head != "" || len(did.Conflicts) > 0 {
 		say(ChangeEvent{Type: "settled", Repo: repo, Discarded: &did})
 	}
 	return nil
+}
+
+// dropping is what discarding a path would drop: what is staged there and below,
+// and the other sides of the renames among that.
+func dropping(staged []commit.StagedPath, path string) (out []commit.StagedPath) {
+	inside := func(p string) bool { return path == "" || p == path || strings.HasPrefix(p, path+"/") }
+	from := map[string]bool{}
+	for _, s := range staged {
+		if s.Op == "move" && inside(s.Path) {
+			from[s.From] = true
+		}
+	}
+	for _, s := range staged {
+		if inside(s.Path) || s.Op == "delete" && from[s.Path] || s.Op == "move" && inside(s.From) {
+			out = append(out, s)
+		}
+	}
+	return out
 }

@@ -99,6 +99,7 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 		case len(res.Busy) > 0:
 			errs = append(errs, fmt.Errorf("%s: %w: %s", repo, errBusy, strings.Join(res.Busy, ", ")))
 		}
+		m.appeared(ctx, w, res.Branch)
 		events(SyncEvent{Type: "result", Repo: repo, Result: res})
 	}
 	for _, e := range failed {

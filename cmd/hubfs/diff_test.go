@@ -76,6 +76,13 @@ func TestDiscard(t *testing.T) {
 	if got := w.read("me/new/card.md"); got != "one\ntwo\nthree\n" {
 		t.Errorf("the file is %q", got)
 	}
+	// A rename is one change, undone from either side.
+	if out := w.must("discard", w.path("me/new/new.bin")).out; !contains(out, "move    new.bin from old.bin", "delete  old.bin") {
+		t.Error(out)
+	}
+	if err := os.Rename(w.path("me/new/old.bin"), w.path("me/new/new.bin")); err != nil {
+		t.Fatal(err)
+	}
 	w.fails(exitUsage, "say --yes", "discard", w.path("me/new"))
 	if out := w.must("diff", "--name-only", w.path("me/new")).out; out != "added.txt\ngone.txt\nnew.bin\n" {
 		t.Error("dropped without a yes: " + out)

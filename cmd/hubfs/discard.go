@@ -21,7 +21,7 @@ func discardCmd() *cli.Command {
 		ArgsUsage: "PATH...",
 		Description: `Drops what is staged at the paths and below, and says what that was. It cannot be
 undone. Where the path was in conflict with a newer commit, theirs is shown then. A
-renamed file is two paths: where it was, and where it is.
+rename is undone from either of its paths.
 
 On a terminal it asks if more than one change would be dropped; elsewhere that needs
 --yes.
@@ -107,12 +107,12 @@ func (o discardOptions) discard(ctx context.Context, report *discardReport, in i
 			return err
 		}
 	}
-	if len(would) > 1 && !o.Yes {
+	if n := countChanges(would); n > 1 && !o.Yes {
 		var lines []string
 		for _, w := range would {
 			lines = append(lines, w.Repo+": "+stagedLine(w.StagedPath))
 		}
-		if err := confirm(in, errOut, "This drops "+plural(len(would), "change", "changes")+" for good", lines); err != nil {
+		if err := confirm(in, errOut, "This drops "+plural(n, "change", "changes")+" for good", lines); err != nil {
 			return err
 		}
 	}
@@ -130,6 +130,23 @@ func (o discardOptions) discard(ctx context.Context, report *discardReport, in i
 		}
 	}
 	return nil
+}
+
+// countChanges counts a rename once.
+func countChanges(paths []repoPath) int {
+	n := len(paths)
+	gone := map[string]bool{}
+	for _, p := range paths {
+		if p.Op == "delete" {
+			gone[p.Repo+"\x00"+p.Path] = true
+		}
+	}
+	for _, p := range paths {
+		if p.Op == "move" && gone[p.Repo+"\x00"+p.From] {
+			n--
+		}
+	}
+	return n
 }
 
 // confirm asks on a terminal whether to go on; elsewhere nobody can say yes.
