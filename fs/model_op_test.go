@@ -109,7 +109,13 @@ func (g *generator) step() modelOp {
 				o.N = -1 // deletes it
 			}
 		default:
-			o.Flags = g.r.IntN(8)
+			o.Flags = g.r.IntN(syncAll)
+			if g.r.IntN(4) > 0 {
+				o.Flags &^= syncLoses
+			}
+			if g.r.IntN(3) > 0 {
+				o.Flags &^= syncIgnores
+			}
 		}
 		return o
 	case g.r.IntN(40) == 0:

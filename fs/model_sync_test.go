@@ -1,11 +1,14 @@
 package fs
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hubfs/hubfs/remote/hubtest"
 	"golang.org/x/sys/unix"
@@ -137,6 +140,20 @@ func (w *modelWorld) emptied() {
 	}
 }
 
+// clearDirs takes away the directories that nothing is in.
+func (w *modelWorld) clearDirs() {
+	var dirs []string
+	filepath.WalkDir(w.disk, func(p string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() && p != w.disk {
+			dirs = append(dirs, p)
+		}
+		return nil
+	})
+	for _, d := range slices.Backward(dirs) {
+		os.Remove(d) // fails if something is in it
+	}
+}
+
 // theirCommit is one by the colleague, of one path.
 func (w *modelWorld) theirCommit(o modelOp) {
 	p := o.P
@@ -199,9 +216,15 @@ func (w *modelWorld) closeWriters() {
 
 // Of a sync's flags.
 const (
-	syncCloses = 1 << iota // writers are closed before
-	syncLoses              // the answer to the commit is lost
+	syncCloses   = 1 << iota // writers are closed before
+	syncLoses                // the answer to the commit is lost
+	syncForces               // a conflict is settled by ours
+	syncDiscards             // a conflict is settled by theirs, for all paths
+	syncIgnores              // large content stays staged
+	syncAll
 )
+
+const ignored = "*.bin"
 
 // sync makes a commit and waits for it.
 func (w *modelWorld) sync(o modelOp) {
@@ -210,23 +233,41 @@ func (w *modelWorld) sync(o modelOp) {
 		w.closeWriters()
 	}
 	writers := w.writers()
-	req := SyncRequest{All: true, CommitOptions: CommitOptions{Wait: "10s"}}
+	req := SyncRequest{All: true}
+	req.Wait = "10s"
 	if len(writers) > 0 {
 		req.Wait = "0s"
 	}
+	if o.Flags&syncIgnores != 0 {
+		req.Ignore = []string{ignored}
+	}
 	must, may := w.conflict(writers)
+	must = must && req.Ignore == nil
 	commits := len(w.repo.Log("main"))
-	out := w.daemon.sync(req)
+	theirHead := w.onHub("main")
+	out := w.ask(req, o.Flags&syncLoses != 0)
+	if out.failed.Code == "failed" && o.Flags&syncLoses != 0 {
+		out = w.ask(req, false) // finds out what became of the first
+	}
 	w.unsettled = false
 	if out.failed.Code == "conflict" {
 		w.count.conflicts++
 		if !may {
 			diverge("a conflict about %v that is none", out.failed.Paths)
 		}
-		w.revert()
-		out = w.daemon.sync(req)
-		commits++
-		must = false
+		switch must = false; {
+		case o.Flags&syncForces != 0:
+			w.count.forced++
+			req.Force = true
+		case o.Flags&syncDiscards != 0:
+			w.count.discarded++
+			w.discardAll()
+			return
+		default:
+			w.revert()
+			commits++
+		}
+		out = w.ask(req, false)
 	}
 	if out.err != nil || !out.done {
 		diverge("sync: %v", out)
@@ -234,11 +275,63 @@ func (w *modelWorld) sync(o modelOp) {
 	if must {
 		diverge("a conflict that was not seen: %v", out)
 	}
-	w.committed(out, writers, commits)
+	w.committed(out, writers, commits, req, theirHead)
+}
+
+// ask makes the daemon commit. The answer to the request to the Hub may be
+// lost: then the daemon finds out by itself what became of it.
+func (w *modelWorld) ask(req SyncRequest, lose bool) syncOutcome {
+	if lose {
+		var once sync.Once
+		w.hub.Fault(func(r *http.Request) (f *hubtest.Fault) {
+			if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/commit/") {
+				once.Do(func() { f = &hubtest.Fault{After: true} })
+			}
+			return f
+		})
+		defer w.hub.Fault(nil)
+	}
+	return w.daemon.sync(req)
+}
+
+// discardAll drops all that is staged: the mount shows what the branch has.
+func (w *modelWorld) discardAll() {
+	var last ChangeEvent
+	err := w.daemon.ask("discard", DiscardRequest{Path: ""}, func(line []byte) error { return json.Unmarshal(line, &last) })
+	if err != nil || last.Type != "done" {
+		diverge("discard: %+v, %v", last, err)
+	}
+	st, err := w.daemon.status()
+	w.must("status", err)
+	if len(st.Staged) > 0 {
+		diverge("staged after everything was discarded: %+v", st.Staged)
+	}
+	w.base = st.Base
+	w.epoch++
+	hub, mine := w.onHub(w.base), w.files()
+	var touched []string
+	for p := range mine {
+		if f, ok := hub[p]; !ok || !mine[p].is(f) {
+			w.must("remove", os.Remove(filepath.Join(w.disk, p)))
+			touched = append(touched, p)
+		}
+	}
+	w.clearDirs()
+	w.await(slices.DeleteFunc(slices.Clone(touched), func(p string) bool { _, ok := hub[p]; return ok }))
+	for p := range hub {
+		if _, err := os.Lstat(filepath.Join(w.disk, p)); err != nil {
+			w.put(p, w.repo.Read(w.base, p))
+			touched = append(touched, p)
+		}
+	}
+	w.await(touched)
+	clear(w.known)
+	w.check()
 }
 
 // committed compares what the Hub has now.
-func (w *modelWorld) committed(out syncOutcome, writers map[string]bool, commits int) {
+func (w *modelWorld) committed(out syncOutcome, writers map[string]bool, commits int, req SyncRequest, theirHead map[string]hubtest.File) {
+	before := w.onHub(w.base)
 	w.follow()
 	w.epoch++
 	if made := len(w.repo.Log("main")) - commits; made > 1 {
@@ -254,21 +347,47 @@ func (w *modelWorld) committed(out syncOutcome, writers map[string]bool, commits
 	if len(writers) == 0 && len(busy) > 0 {
 		diverge("%v are called busy, which nobody has open", out.result.Busy)
 	}
+	left := w.left(busy, req)
 	mine, hub := w.files(), w.onHub(w.base)
 	for p := range writers {
-		if f, ok := hub[p]; !busy[p] && (!ok || !mine[p].is(f)) {
+		if f, ok := hub[p]; !left(p) && (!ok || !mine[p].is(f)) {
 			diverge("%s is open for writing, and neither busy nor committed as it is", p)
 		}
 	}
 	for p, f := range hub {
-		if have, ok := mine[p]; !busy[p] && (!ok || !have.is(f)) {
+		have, ok := mine[p]
+		switch {
+		case ok && have.is(f):
+		case !left(p):
 			diverge("the Hub has another %s than the directory (there: %v)", p, ok)
+		case before[p] != f && theirHead[p] != f:
+			diverge("the Hub has another %s, which is left staged", p)
 		}
 	}
 	for p := range mine {
-		if _, ok := hub[p]; !ok && !busy[p] {
+		if _, ok := hub[p]; !ok && !left(p) {
 			diverge("the Hub has no %s: %v", p, out)
 		}
+	}
+}
+
+// left tells what a commit has left staged: busy files, and what its patterns
+// leave out, with what hangs together with that.
+func (w *modelWorld) left(busy map[string]bool, req SyncRequest) func(p string) bool {
+	places := map[string]bool{}
+	if len(busy) > 0 || len(req.Ignore) > 0 {
+		st, err := w.daemon.status()
+		w.must("status", err)
+		for _, s := range st.Staged {
+			places[s.Path], places[s.From] = true, true
+		}
+	}
+	delete(places, "")
+	return func(p string) bool {
+		if busy[p] || places[p] {
+			return true
+		}
+		return slices.ContainsFunc(parents(p), func(d string) bool { return places[d] })
 	}
 }
 
@@ -295,6 +414,7 @@ func (w *modelWorld) conflict(writers map[string]bool) (must, may bool) {
 		if ours[p] && !(ok == there && (!ok || have.is(f))) {
 			must = true
 		}
+		may = may || writers[p] // it is staged, whatever is in it
 		if st, err := os.Lstat(filepath.Join(w.disk, p)); err == nil && st.IsDir() {
 			may = true
 		}

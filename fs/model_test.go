@@ -27,8 +27,8 @@ func TestProofModel(t *testing.T) {
 		ops := trace(r.Uint64(), perWorld)
 		sum.add(runTrace(t, ops))
 	}
-	proof.Say(t, "%d operations, %d syncs, %d commits, %d of others, %d conflicts, %d kills, %d restarts, %d drops of names, %d comparisons of everything, %d commits with steps in between, %d busy files, %d edits beside a reader, 0 divergences",
-		sum.ops, sum.syncs, sum.commits, sum.theirs, sum.conflicts, sum.kills, sum.restarts, sum.drops, sum.checks, sum.concurrent, sum.busy, sum.detached)
+	proof.Say(t, "%d operations, %d syncs, %d commits, %d of others, %d conflicts (%d forced, %d discarded), %d kills, %d restarts, %d drops of names, %d comparisons of everything, %d commits with steps in between, %d busy files, %d edits beside a reader, 0 divergences",
+		sum.ops, sum.syncs, sum.commits, sum.theirs, sum.conflicts, sum.forced, sum.discarded, sum.kills, sum.restarts, sum.drops, sum.checks, sum.concurrent, sum.busy, sum.detached)
 	if sum.ops < total || sum.commits == 0 || sum.conflicts == 0 || sum.kills == 0 {
 		t.Errorf("tried too little: %+v", sum)
 	}

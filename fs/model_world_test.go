@@ -50,7 +50,7 @@ type modelWorld struct {
 
 // modelCounts say what was tried.
 type modelCounts struct {
-	ops, syncs, commits, conflicts, theirs, kills, restarts, drops, checks, busy, concurrent, detached int
+	ops, syncs, commits, conflicts, theirs, kills, restarts, drops, checks, busy, concurrent, detached, forced, discarded int
 }
 
 func (c *modelCounts) add(o modelCounts) {
@@ -66,6 +66,8 @@ func (c *modelCounts) add(o modelCounts) {
 	c.busy += o.busy
 	c.concurrent += o.concurrent
 	c.detached += o.detached
+	c.forced += o.forced
+	c.discarded += o.discarded
 }
 
 // attrsKnown tell whether a file's mode and times on the mount are those of the
