@@ -58,11 +58,11 @@ func (w *modelWorld) follow() {
 			continue
 		}
 		before, after := w.onHub(c.Parent), w.onHub(c.ID)
-		mine := w.files()
+		mine, staged := w.files(), w.writers()
 		for _, p := range changed(before, after) {
 			have, ok := mine[p]
 			was, had := before[p]
-			if ok != had || ok && !have.is(was) {
+			if staged[p] || ok != had || ok && !have.is(was) {
 				continue // there is something of ours
 			}
 			shown = append(shown, p)
