@@ -154,6 +154,16 @@ func (d *Dir) bare() bool {
 	return true
 }
 
+// borrowed reports whether all that is in d is there because the base has it.
+func (d *Dir) borrowed() bool {
+	for _, k := range d.kids {
+		if k.dir == nil || k.through == nil || !k.dir.natural() || !k.dir.borrowed() {
+			return false
+		}
+	}
+	return true
+}
+
 // hollow reports whether no name of the overlay means anything.
 func (d *Dir) hollow() bool {
 	for _, k := range d.kids {

@@ -195,9 +195,13 @@ func (w *Worktree) foreignChanges(paths []string) []Change {
 		d := w.root
 		for {
 			name, rest, more := strings.Cut(p, "/")
-			if k := d.kids[name]; more && k != nil && k.dir != nil {
+			k := d.kids[name]
+			if more && k != nil && k.dir != nil {
 				d, p = k.dir, rest
 				continue
+			}
+			if k != nil && k.dir != nil && !(k.dir.natural() && k.dir.bare()) {
+				break // it stays, for what is staged in it
 			}
 			if c := (Change{Dir: d, Name: name}); !seen[c] {
 				seen[c] = true

@@ -85,7 +85,7 @@ func (s *slot) settle() {
 	case shown:
 		s.kid = &kid{dir: k.dir, gen: k.gen, covers: k.covers, through: s.base}
 		d.kids[s.name] = s.kid
-	case len(k.dir.kids) > 0:
+	case !k.dir.borrowed():
 		s.kid = &kid{dir: k.dir, gen: k.gen, covers: k.covers}
 		d.kids[s.name] = s.kid
 	default:

@@ -60,7 +60,8 @@ func compareTrees(ctx context.Context, base, head *remote.Snapshot) (*theirs, er
 // rewritten.
 func vanished(err error) bool { return errors.Is(err, remote.ErrRevisionNotFound) }
 
-// paths that others changed; nil for none at all.
+// paths that others changed, directories that they emptied among them; nil for
+// none at all.
 func (t *theirs) paths() []string {
 	if t == nil {
 		return nil
@@ -69,7 +70,24 @@ func (t *theirs) paths() []string {
 	if _, ok := t.now[attributes]; ok && t.base == "" {
 		paths = append(paths, attributes)
 	}
-	return paths
+	return append(paths, t.emptied()...)
+}
+
+// emptied are the directories that others removed the last file of.
+func (t *theirs) emptied() (dirs []string) {
+	full := make(map[string]bool)
+	for p := range t.now {
+		for d := parentOf(p); d != "" && !full[d]; d = parentOf(d) {
+			full[d] = true
+		}
+	}
+	for p := range t.changed {
+		for d := parentOf(p); d != "" && !full[d]; d = parentOf(d) {
+			full[d] = true // once is enough
+			dirs = append(dirs, d)
+		}
+	}
+	return dirs
 }
 
 // peer makes a blind comparison see the paths of a plan and those staged beside

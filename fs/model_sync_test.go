@@ -256,7 +256,7 @@ func (w *modelWorld) sync(o modelOp) {
 			diverge("a conflict about %v that is none", out.failed.Paths)
 		}
 		switch must = false; {
-		case o.Flags&syncForces != 0:
+		case o.Flags&syncForces != 0 && !w.directories(out.failed.Paths):
 			w.count.forced++
 			req.Force = true
 		case o.Flags&syncDiscards != 0:
@@ -292,6 +292,16 @@ func (w *modelWorld) ask(req SyncRequest, lose bool) syncOutcome {
 		defer w.hub.Fault(nil)
 	}
 	return w.daemon.sync(req)
+}
+
+// directories reports whether one of the paths is a directory here. A file of the
+// Hub's that an empty one lies over stays what it is there: Git has no empty
+// directories.
+func (w *modelWorld) directories(paths []string) bool {
+	return slices.ContainsFunc(paths, func(p string) bool {
+		st, err := os.Lstat(filepath.Join(w.disk, p))
+		return err == nil && st.IsDir()
+	})
 }
 
 // discardAll drops all that is staged: the mount shows what the branch has.

@@ -136,8 +136,7 @@ func TestModelTraces(t *testing.T) {
 	for _, name := range files {
 		ops, err := readTrace(name)
 		must(t, err)
-		if _, _, err := tryTrace(ops); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Log(name)
+		runTrace(t, ops)
 	}
 }

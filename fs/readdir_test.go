@@ -159,3 +159,29 @@ func TestNewNamesOfOthersAreListed(t *testing.T) {
 	})
 	wantNames(t, f.path("d"), "a", "b")
 }
+
+// A directory that a colleague emptied is gone with the next commit, though the
+// kernel knows it; one in which something is staged is not.
+func TestDirectoriesThatOthersEmptied(t *testing.T) {
+	f := mine(t, map[string]string{"d/e/a": "A", "d/b": "B", "s/a": "A"})
+	for _, name := range []string{"d/e/a", "d/b", "s/a"} {
+		read(t, f.path(name))
+	}
+	wantNames(t, f.mnt, ".gitattributes", "d", "s")
+	stay := must1(os.Open(f.path("s")))(t)
+	defer stay.Close()
+	f.hub.Repo("me/m").Commit("main", "theirs", nil, "d/e/a", "d/b", "s/a")
+	write(t, f.path("s/mine"), "M")
+	f.idle("s/mine")
+	f.commit()
+	f.eventually("the directory is gone", func() bool {
+		_, err := os.Stat(f.path("d"))
+		return os.IsNotExist(err)
+	})
+	wantNames(t, f.mnt, ".gitattributes", "s")
+	must(t, os.Mkdir(f.path("d"), 0o755))
+	wantNames(t, f.path("s"), "mine")
+	if st, err := stay.Stat(); err != nil || st.Sys().(*syscall.Stat_t).Nlink == 0 {
+		t.Errorf("the directory that stayed: %v", err)
+	}
+}
