@@ -288,7 +288,9 @@ func (c *committing) draw(ctx context.Context) (err error) {
 		if !c.o.Force && !c.o.CreatePR {
 			return w.rewritten(ctx, head)
 		}
-		c.p, err = w.plan(ctx, c.o.Wait, c.filter, head)
+		if c.p, err = w.plan(ctx, c.o.Wait, c.filter, head); err == nil {
+			err = c.seeAnew(ctx, head)
+		}
 	}
 	if err != nil {
 		return err
@@ -300,6 +302,16 @@ func (c *committing) draw(ctx context.Context) (err error) {
 	}
 	if err != nil {
 		w.planned()
+	}
+	return err
+}
+
+// seeAnew counts all that a head has as changed: nothing else can be told.
+func (c *committing) seeAnew(ctx context.Context, head *remote.Snapshot) error {
+	t, err := compareTrees(ctx, nil, head)
+	if err == nil {
+		t.base, t.blind = c.w.BaseCommit(), true
+		c.p.theirs, c.p.forced = t, t.overBeside(c.p, c.w.beside(c.p))
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func (c *committing) onto(ctx context.Context, head *remote.Snapshot) error {
 	if err := c.p.onto(ctx, head); err != nil {
 		return err
 	}
-	if c.o.Force && c.p.theirs != nil {
+	if (c.o.Force || c.to.pull != nil) && c.p.theirs != nil {
 		c.p.clear(c.p.theirs.now)
 	}
 	return nil
@@ -105,8 +105,13 @@ func (p *plan) clear(now map[string]remote.Entry) {
 
 // clash is a *ConflictError if what changed from base to head and what is
 // staged have paths in common, or one of them has a file where the other has a
-// directory. The same change made by both is none. With Force there is none.
+// directory. The same change made by both is none. With Force, and for a pull
+// request, there is none.
 func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) error {
+	if base != nil && head != nil && base.Commit() == head.Commit() {
+		c.p.theirs = nil
+		return nil
+	}
 	t, err := compareTrees(ctx, base, head)
 	if err != nil {
 		return err
@@ -116,7 +121,7 @@ func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) err
 	c.p.theirs = t
 	both := t.overPlan(c.p)
 	maps.Copy(both, t.overBeside(c.p, beside))
-	if c.o.Force {
+	if c.o.Force || c.to.pull != nil { // a pull request shows both
 		c.p.forced = both
 		return nil
 	}

@@ -95,6 +95,27 @@ func (s *Store) leftovers() map[remote.Repo]leftover {
 	return found
 }
 
+// finishRenames ends all that were cut off, before anybody looks for a repo by
+// its new name or opens it by its old one.
+func (s *Store) finishRenames() {
+	if s.o.ReadOnly {
+		return
+	}
+	dirs, err := os.ReadDir(s.o.Dir)
+	if err != nil {
+		return // whoever opens a repo is told
+	}
+	for _, e := range dirs {
+		id, err := readIdentity(filepath.Join(s.o.Dir, e.Name()))
+		if err != nil || id.Endpoint != s.o.Client.Endpoint() || locked(filepath.Join(s.o.Dir, e.Name())) {
+			continue
+		}
+		if repo, sub, err := remote.ParseRepo(id.Repo); err == nil && sub == "" && s.stateName(normal(repo)) != e.Name() {
+			s.finishRename(normal(repo), e.Name())
+		}
+	}
+}
+
 // finishRename ends a RenameNew that was cut off: repo.json had the new name
 // already.
 func (s *Store) finishRename(repo remote.Repo, dir string) bool {

@@ -60,6 +60,7 @@ func openWith(ctx context.Context, o Options, t seam) (*Store, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.finishRenames()
 	return s, nil
 }
 
