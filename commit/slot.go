@@ -58,7 +58,8 @@ func (d *Dir) peek(ctx context.Context, name string, always bool) (slot, error) 
 // absent reports whether the base says that there is nothing. A base that is
 // gone as a whole, repo or commit, says nothing of the kind.
 func absent(err error) bool {
-	if errors.Is(err, remote.ErrRevisionNotFound) || errors.Is(err, remote.ErrRepoNotFound) {
+	var answer *remote.Error
+	if errors.As(err, &answer) {
 		return false
 	}
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)

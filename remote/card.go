@@ -24,39 +24,52 @@ func (c *Client) ValidateCard(ctx context.Context, t RepoType, text string) (war
 	if !t.Valid() {
 		return nil, &ParseError{Input: string(t), Reason: "unknown repo type"}
 	}
-	type said struct {
-		Message string `json:"message"`
-	}
-	var out struct {
-		Errors   []said `json:"errors"`
-		Warnings []said `json:"warnings"`
-	}
+	var out remarks
 	in := map[string]string{"content": text, "repoType": string(t)}
 	err = c.postJSON(ctx, "/api/validate-yaml", policy{repeat: repeatAlways, budget: c.patience()}, in, &out, maxJSON)
-	words := func(list []said) (texts []string) {
-		for _, s := range list {
-			if s.Message != "" {
-				texts = append(texts, redact(s.Message, c.token))
-			}
-		}
-		return texts
-	}
 	var e *Error
 	switch {
-	case err == nil && len(out.Errors) > 0:
-		return words(out.Warnings), &CardError{Problems: words(out.Errors)}
 	case err == nil:
-		return words(out.Warnings), nil
+		return out.judge(c)
 	case !errors.As(err, &e):
 		return nil, err
 	}
 	switch e.Status {
 	case http.StatusBadRequest:
-		if len(e.problems) > 0 {
-			return e.warnings, &CardError{Problems: e.problems}
+		if len(e.remarks.Errors) > 0 {
+			return e.remarks.judge(c)
 		}
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return nil, nil
 	}
 	return nil, err
+}
+
+// remarks are what the Hub has to say about a text.
+type remarks struct {
+	Errors   []remark `json:"errors"`
+	Warnings []remark `json:"warnings"`
+}
+
+type remark struct {
+	Message string `json:"message"`
+}
+
+func (r remarks) judge(c *Client) (warnings []string, err error) {
+	words := func(list []remark) (texts []string) {
+		for _, s := range list {
+			if text := redact(s.Message, c.token); text != "" {
+				texts = append(texts, text)
+			}
+		}
+		return texts
+	}
+	if len(r.Errors) == 0 {
+		return words(r.Warnings), nil
+	}
+	problems := words(r.Errors)
+	if len(problems) == 0 {
+		problems = []string{"no reason is given"}
+	}
+	return words(r.Warnings), &CardError{Problems: problems}
 }

@@ -71,13 +71,15 @@ func (c *Client) commit(ctx context.Context, repo Repo, req CommitRequest) (Comm
 		return CommitResult{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	}
 	if !IsCommit(out.OID) {
-		return CommitResult{}, fmt.Errorf("%w: the server names the commit %s", ErrUnknownOutcome, quote(escape(out.OID, 80)))
+		err = c.netError(res.Request, fmt.Errorf("the server names the commit %s", quote(escape(out.OID, 80))))
+		return CommitResult{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	}
 	r := CommitResult{Commit: out.OID}
 	if req.CreatePR {
 		var ok bool
 		if r.Number, ok = pullNumber(out.PR); !ok {
-			return CommitResult{}, fmt.Errorf("%w: the server opened a pull request and calls it %s", ErrUnknownOutcome, quote(escape(redact(out.PR, c.token), 200)))
+			err = c.netError(res.Request, fmt.Errorf("the server opened a pull request and calls it %s", quote(escape(redact(out.PR, c.token), 200))))
+			return CommitResult{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 		}
 		r.PullRequest = redact(out.PR, c.token)
 	}

@@ -51,7 +51,7 @@ type Error struct {
 	expired  bool // of a signed URL, which has perhaps run out
 	badToken bool // a 401 of a call that has no other reason to answer so
 
-	problems, warnings []string // "errors" and "warnings" of the answer
+	remarks remarks // of an answer to ValidateCard; as it came
 }
 
 func (e *Error) Error() string {

@@ -83,8 +83,8 @@ func (c *Client) PullRequests(ctx context.Context, repo Repo) iter.Seq2[PullRequ
 // pullPage is one page of the list, and whether there are more.
 func (c *Client) pullPage(ctx context.Context, repo Repo, page int) (pulls []PullRequest, more bool, err error) {
 	var w struct {
-		Count int `json:"count"`
-		Start int `json:"start"`
+		Count *int `json:"count"`
+		Start int  `json:"start"`
 		List  []struct {
 			Number int    `json:"num"`
 			Title  string `json:"title"`
@@ -97,8 +97,14 @@ func (c *Client) pullPage(ctx context.Context, repo Repo, page int) (pulls []Pul
 		} `json:"discussions"`
 	}
 	q := url.Values{"type": {"pull_request"}, "p": {strconv.Itoa(page)}}
-	if _, err := c.getJSON(ctx, repo.api()+"/discussions?"+q.Encode(), &w, maxPage); err != nil {
+	res, err := c.getJSON(ctx, repo.api()+"/discussions?"+q.Encode(), &w, maxPage)
+	if err != nil {
 		return nil, false, err
+	}
+	// A list that is not there is no empty one: whoever looks for a pull request
+	// of theirs would open another.
+	if w.Count == nil || w.List == nil || len(w.List) == 0 && *w.Count > w.Start {
+		return nil, false, c.netError(res.Request, errors.New("the answer is not the list that was asked for"))
 	}
 	for _, d := range w.List {
 		if !d.PR || d.Number <= 0 {
@@ -111,7 +117,7 @@ func (c *Client) pullPage(ctx context.Context, repo Repo, page int) (pulls []Pul
 		p.Created, _ = time.Parse(time.RFC3339, d.Date)
 		pulls = append(pulls, p)
 	}
-	return pulls, len(w.List) > 0 && w.Start+len(w.List) < w.Count, nil
+	return pulls, len(w.List) > 0 && w.Start+len(w.List) < *w.Count, nil
 }
 
 // CreateBranch makes a branch of the repo that begins at a revision, "" for the

@@ -188,17 +188,8 @@ func (c *Client) fail(res *http.Response) *Error {
 	within(res.Body, c.timeouts.Stall)
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	e.Message = redact(errorText(res.Header, body), c.token)
-	var lists struct {
-		Errors   []struct{ Message string } `json:"errors"`
-		Warnings []struct{ Message string } `json:"warnings"`
-	}
-	if json.Unmarshal(body, &lists) == nil {
-		for _, x := range lists.Errors {
-			e.problems = append(e.problems, redact(x.Message, c.token))
-		}
-		for _, x := range lists.Warnings {
-			e.warnings = append(e.warnings, redact(x.Message, c.token))
-		}
+	if json.Unmarshal(body, &e.remarks) != nil {
+		e.remarks = remarks{}
 	}
 	return e
 }

@@ -11,7 +11,9 @@ type Fault struct {
 	Header http.Header // set on the answer, whether it is replaced or not
 	Body   string      // of the replaced answer
 
-	Delay time.Duration // before anything else
+	// Before anything else, once the body is there; it ends when the client
+	// goes away.
+	Delay time.Duration
 
 	// Of the true answer's body:
 	CutAfter int64 // bytes, then the connection drops; negative is none at all

@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -62,7 +63,15 @@ func (h *Hub) play(a *answer, r *http.Request, serve handler) {
 	if a.shape != nil {
 		sleep(ctx, a.shape.Delay)
 	}
-	sleep(ctx, f.Delay)
+	if f.Delay > 0 {
+		// net/http notices a client that has gone only once the body is read.
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(b))
+		sleep(ctx, f.Delay)
+	}
 	if f.Drop {
 		panic(http.ErrAbortHandler)
 	}
