@@ -4,7 +4,7 @@
 //	B1   cold sequential read of one large file
 //	B2   the same file read again by a new process
 //	B8   listing and stat of a large tree, first and second pass
-//	B11  a save of shards and small files, and the commit of it
+//	B11  a save of shards and small files, and the commit of it; an upload in parts
 //	B12  many small writes, a renamed tree, 100,000 staged files
 //
 // What makes a figure hold on a shared machine: the Hub is a process of its own

@@ -69,6 +69,13 @@ def need(*names):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"not installed: {', '.join(missing)}")
 
 
+def need_disk(n, folder):
+    """The same for n bytes of free disk."""
+    free = shutil.disk_usage(folder).free
+    if free < n:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{n >> 30} GiB of disk are needed, {free >> 30} are free")
+
+
 def wait_for(what, condition, timeout=30):
     """Polls until condition() is true; its value is returned."""
     end = time.monotonic() + timeout
