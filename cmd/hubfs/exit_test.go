@@ -45,10 +45,10 @@ func TestExitCodes(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	for want, err := range map[string]error{
-		"":                 errQuiet,
-		"interrupted":      fmt.Errorf("x: %w", context.Canceled),
-		"me/a: why":        syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Error: "why"}),
-		"commit me/a: why": syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Error: "commit me/a: why"}),
+		"":            errQuiet,
+		"interrupted": fmt.Errorf("x: %w", context.Canceled),
+		"me/a: why":   syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Error: "why"}),
+		"me/b: why":   syncError("/mnt", hubfs.SyncEvent{Repo: "me/b", Error: "commit me/b: why"}),
 		"x\nClose them and try again: hubfs sync /mnt":          explain(coded(errBusy, "x"), "hubfs sync /mnt"),
 		"me/a: x\nIf that is meant: hubfs sync '/a b/me/a@dev'": explain(syncError("/a b", hubfs.SyncEvent{Repo: "me/a", Place: "me/a@dev", Code: "held", Error: "x"}), "again"),
 	} {
