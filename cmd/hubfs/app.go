@@ -37,8 +37,11 @@ func settled(c *cli.Command) {
 	c.OnUsageError = onUsageError
 	c.HideHelpCommand = true
 	for _, f := range c.Flags {
-		if b, ok := f.(*cli.BoolFlag); ok {
-			b.DisableDefaultText = true // "default: false" tells nobody anything
+		switch f := f.(type) { // "default: false" tells nobody anything
+		case *cli.BoolFlag:
+			f.DisableDefaultText = true
+		case *cli.DurationFlag:
+			f.DisableDefaultText = f.Value == 0
 		}
 	}
 	for _, sub := range c.Subcommands {
@@ -50,6 +53,9 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 	name := c.App.Name
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != name {
 		name += " " + c.Command.Name
+		if c.Command.HelpName != "" {
+			name = c.Command.HelpName
+		}
 	}
 	return usage(err.Error() + " (see " + name + " --help)")
 }

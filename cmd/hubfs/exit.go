@@ -18,7 +18,7 @@ const (
 
 const exitHelp = `Exit codes:
   0  done
-  1  failed; there was nothing to commit, or it did not come to it
+  1  failed; it did not come to a commit
   2  wrong usage
   3  a commit failed or is held; everything is still staged
   4  conflict with a newer commit; everything is still staged
