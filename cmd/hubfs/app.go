@@ -37,11 +37,8 @@ func settled(c *cli.Command) {
 	c.OnUsageError = onUsageError
 	c.HideHelpCommand = true
 	for _, f := range c.Flags {
-		switch f := f.(type) { // "default: false" tells nobody anything
-		case *cli.BoolFlag:
-			f.DisableDefaultText = true
-		case *cli.DurationFlag:
-			f.DisableDefaultText = f.Value == 0
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true // "default: false" tells nobody anything
 		}
 	}
 	for _, sub := range c.Subcommands {

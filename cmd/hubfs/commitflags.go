@@ -38,8 +38,8 @@ func commitFlags(environment bool) []cli.Flag {
 			Usage: "make several commits of more files than one can carry"},
 		&cli.BoolFlag{Name: "model-card", EnvVars: env("MODEL_CARD"),
 			Usage: "give a new model repo without a README.md a minimal one"},
-		&cli.DurationFlag{Name: "wait", EnvVars: env("WAIT"),
-			Usage: "wait up to `TIME` (30s, 5m) for files that are still being written (default 10s at an unmount, else 1s)"},
+		&cli.DurationFlag{Name: "wait", EnvVars: env("WAIT"), DefaultText: "10s at an unmount, else 1s",
+			Usage: "wait up to `TIME` (30s, 5m) for files that are still being written"},
 	}
 }
 

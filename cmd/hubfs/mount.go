@@ -53,7 +53,7 @@ func mountFlags() []cli.Flag {
 			Usage: "refuse all writing, for serving and training jobs"},
 		&cli.BoolFlag{Name: "allow-other", EnvVars: env("ALLOW_OTHER"),
 			Usage: "let other users of this machine in, for a daemon that serves several accounts"},
-		&cli.DurationFlag{Name: "commit-every", EnvVars: env("COMMIT_EVERY"),
+		&cli.DurationFlag{Name: "commit-every", EnvVars: env("COMMIT_EVERY"), DefaultText: "never",
 			Usage: "commit work that nobody has touched for `TIME` (5m), for long jobs that save again and again"},
 		&cli.BoolFlag{Name: "no-commit", EnvVars: env("NO_COMMIT"),
 			Usage: "keep staged work staged when the mount ends, for who commits by \"hubfs sync\" only"},

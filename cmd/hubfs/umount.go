@@ -31,8 +31,8 @@ killed it cleans up.
 				Usage: "unmount without committing, even if busy, for when the Hub or a program hangs; everything stays staged"},
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"},
 				Usage: "`TEXT` of the commits, for who wants to say what was done"},
-			&cli.DurationFlag{Name: "wait",
-				Usage: "wait up to `TIME` for files that are still being written (default: as the mount, 10s)"},
+			&cli.DurationFlag{Name: "wait", DefaultText: "as the mount, 10s",
+				Usage: "wait up to `TIME` for files that are still being written"},
 			outputFlags()[1],
 		},
 		Action: run(func(ctx context.Context, c *cli.Context) error {
