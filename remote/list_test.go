@@ -303,3 +303,26 @@ func TestErrors(t *testing.T) {
 		}
 	}
 }
+
+// A server, or a redirect, that makes a flat listing of a deep one: what it
+// leaves out is asked for, and never taken for missing.
+func TestFlatListing(t *testing.T) {
+	hub := newHub(t, hubtest.Options{})
+	hub.Repo("acme/m").Commit("main", "x", map[string]string{"a.txt": "a", "d/b.txt": "b", "d/e/c.txt": "c"})
+	c := newClient(t, hub.URL(), "")
+	s := snapshot(t, c, model("acme/m"))
+	hub.Fault(func(r *http.Request) *hubtest.Fault {
+		if r.URL.Query().Get("recursive") == "true" {
+			return &hubtest.Fault{Status: 307, Header: http.Header{"Location": {r.URL.Path + "?recursive=false"}}}
+		}
+		return nil
+	})
+	for _, p := range []string{"a.txt", "d/b.txt", "d/e/c.txt"} {
+		if e, err := s.Stat(t.Context(), p); err != nil || e.Size != 1 {
+			t.Errorf("%s: %+v, %v", p, e, err)
+		}
+	}
+	if all, err := s.Walk(t.Context()); err == nil || !strings.Contains(err.Error(), `leaves out what is in the directory "d"`) {
+		t.Errorf("%v, %v", paths(all), err)
+	}
+}

@@ -276,8 +276,13 @@ func (c *Client) tree(ctx context.Context, s *Snapshot, dir string, deep bool, p
 	case err == nil && !cut:
 		l, err = b.build()
 	}
-	if probe && (cut || errors.Is(err, errTooMany)) {
-		return &listing{large: true}, nil
+	if deep && err == nil && !cut {
+		if empty, ok := l.hollow(); ok {
+			err = fmt.Errorf("%w %s", errHollow, quote(escape(empty, 200)))
+		}
+	}
+	if probe && (cut || errors.Is(err, errTooMany) || errors.Is(err, errHollow)) {
+		return &listing{large: true}, nil // each directory is asked for by itself
 	}
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusNotFound && (e.Code == "EntryNotFound" || e.Code == "" && dir != "") {

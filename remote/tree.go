@@ -113,6 +113,22 @@ const (
 	maxWalkNodes = 2_000_000 // of a tree that is walked once
 )
 
+// hollow finds a directory without entries. Git has none: the listing is not as
+// deep as it was to be, and what it leaves out would look deleted.
+func (l *listing) hollow() (dir string, ok bool) {
+	if l.hidden > 0 {
+		return "", false // they may be what was in it
+	}
+	for dir, entries := range l.children {
+		if dir != "" && len(entries) == 0 {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+var errHollow = errors.New("the listing leaves out what is in the directory")
+
 var errTooMany = errors.New("the listing has too many entries")
 
 // A treeBuilder collects the items of a listing. What it cannot show it hides
