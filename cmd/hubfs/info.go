@@ -111,7 +111,7 @@ func printInfo(out io.Writer, name string, i hubfs.Info) {
 		}
 		line("passthrough", i.Passthrough)
 	}
-	line("error", i.Error)
+	line("error", shownText(i.Error))
 }
 
 func printJSON(out io.Writer, v any) error {

@@ -88,7 +88,7 @@ func printRepo(out io.Writer, r repoReport) {
 	line("type", r.Type)
 	line("revision", r.Revision)
 	if r.Error != "" {
-		line("error", r.Error)
+		line("error", shownText(r.Error))
 		line("request id", r.RequestID)
 		return
 	}

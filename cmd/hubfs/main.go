@@ -16,7 +16,7 @@ func main() {
 	err := a.RunContext(ctx, flagsFirst(a, os.Args))
 	stop()
 	if msg := message(err); msg != "" {
-		fmt.Fprintln(os.Stderr, "hubfs: "+msg)
+		fmt.Fprintln(os.Stderr, "hubfs: "+shownText(msg)) // servers have a say in it
 	}
 	os.Exit(exitCode(err))
 }

@@ -74,9 +74,6 @@ func (p *progress) event(repo string, e commit.Event) {
 	r.text.Store(&text)
 	// A total that has been reached would end the bar before the next phase.
 	r.bar.SetTotal(max(e.Total, e.Done+1), false)
-	if e.Phase == "commit" { // one request, all of the bytes are there
-		e.Done = e.Total
-	}
 	r.bar.SetCurrent(e.Done)
 }
 
@@ -95,7 +92,7 @@ func (p *progress) close() {
 
 // barText is what stands before a bar, which shows the bytes.
 func barText(e commit.Event) string {
-	verb := map[string]string{"hash": "reading", "upload": "uploading"}[e.Phase]
+	verb := map[string]string{"hash": "reading", "upload": "uploading", "commit": "committing"}[e.Phase]
 	if verb == "" {
 		return phaseLine(e)
 	}

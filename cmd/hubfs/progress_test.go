@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/hubfs/hubfs/commit"
@@ -40,5 +41,18 @@ func TestShown(t *testing.T) {
 		if got := shown(in); got != want {
 			t.Errorf("shown(%q) = %s, want %s", in, got, want)
 		}
+	}
+}
+
+// What a server says goes to the terminal as text.
+func TestServersWordsAreText(t *testing.T) {
+	var out bytes.Buffer
+	printWorktree(&out, commit.Status{Repo: "me/m", LastError: "no\x1b[2J", Conflicts: []string{"\x1b]0;x\a"}, Reason: "r"})
+	printResults(&out, []repoResult{{"me/m", commit.Result{Commit: "abc", URL: "http://x/\x1b[2J", Files: 1}}})
+	if strings.ContainsAny(out.String(), "\x1b\a") {
+		t.Errorf("%q", out.String())
+	}
+	if got := shownText("a\n\x1b[1mb\tc"); got != "a\n\\x1b[1mb\tc" {
+		t.Errorf("%q", got)
 	}
 }

@@ -48,3 +48,12 @@ func shownLine(s string) string {
 	}
 	return b.String()
 }
+
+// shownText is shownLine for a text of lines.
+func shownText(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = shownLine(l)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -13,7 +13,7 @@ import (
 // printStatus prints the status of one mount for people.
 func printStatus(out io.Writer, m mountStatus) {
 	if m.Failed != "" {
-		fmt.Fprintln(out, m.Failed)
+		fmt.Fprintln(out, shownText(m.Failed))
 		return
 	}
 	what := "the whole Hub"
@@ -114,7 +114,7 @@ func printWorktree(out io.Writer, w commit.Status) {
 		fmt.Fprintf(out, "    %s hidden because of their names\n", plural(w.Hidden, "entry is", "entries are"))
 	}
 	if w.LastError != "" {
-		fmt.Fprintf(out, "    last error: %s\n", w.LastError)
+		fmt.Fprintf(out, "    last error: %s\n", shownText(w.LastError))
 	}
 }
 

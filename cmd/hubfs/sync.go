@@ -94,7 +94,7 @@ func printResults(out io.Writer, results []repoResult) {
 	for _, r := range results {
 		switch {
 		case r.Left != "":
-			fmt.Fprintf(out, "%s: left staged: %s\n", r.Repo, r.Left)
+			fmt.Fprintf(out, "%s: left staged: %s\n", r.Repo, shownText(r.Left))
 		case r.Unchanged && r.Commit != "":
 			fmt.Fprintf(out, "%s: nothing to commit, at %s\n", r.Repo, r.Commit)
 		case r.Unchanged:
@@ -113,9 +113,9 @@ func printResults(out io.Writer, results []repoResult) {
 			}
 			fmt.Fprintf(out, "%s: %s, %s%s%s\n%s\n", r.Repo, plural(r.Files, "file", "files"), humanize.Bytes(uint64(max(r.Bytes, 0))), many, where, r.Commit)
 			if r.PullRequest != "" {
-				fmt.Fprintln(out, r.PullRequest)
+				fmt.Fprintln(out, shownText(r.PullRequest))
 			} else {
-				fmt.Fprintln(out, r.URL)
+				fmt.Fprintln(out, shownText(r.URL))
 			}
 		}
 		if r.Skipped > 0 {
