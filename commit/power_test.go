@@ -114,7 +114,7 @@ func (p *powerCuts) run(sc sceneOf, states int) {
 		p.seen[key] = true
 		try := func() {
 			p.what = fmt.Sprintf("cut after %d of %d events, %+v, hub at %q", n, events, c, head)
-			p.try(n, state, head)
+			p.try(s, n, state, head, 0)
 		}
 		if head == "" {
 			late = append(late, try)
@@ -134,8 +134,7 @@ func (p *powerCuts) run(sc sceneOf, states int) {
 }
 
 // try recovers from one state.
-func (p *powerCuts) try(n int, state left, head string) {
-	s := p.s
+func (p *powerCuts) try(s *scene, n int, state left, head string, deep int) {
 	dir, err := os.MkdirTemp(s.dir, "cut-")
 	if err != nil {
 		p.t.Error(err)
@@ -154,13 +153,20 @@ func (p *powerCuts) try(n int, state left, head string) {
 	} else if s.hub.Has(s.repo) {
 		s.hub.Repo(s.repo).Delete()
 	}
-	w := &world{t: p.t, hub: s.hub, dir: dir}
+	w := &scene{world: &world{t: p.t, hub: s.hub, dir: dir}, repo: s.repo}
 	if err := os.MkdirAll(filepath.Join(dir, "state"), 0o700); err != nil {
 		p.t.Error(err)
 		return
 	}
-	w.openOn(nil)
-	defer w.close()
+	if deep == 0 {
+		w.tape = state.resume(p.t, dir)
+	}
+	w.openOn(w.tape)
+	defer func() {
+		if w.store != nil {
+			w.close()
+		}
+	}()
 	k := s.known(n, head)
 	tr, err := w.store.Worktree(ctx, parse(p.t, s.repo))
 	if err != nil {
@@ -175,10 +181,16 @@ func (p *powerCuts) try(n int, state left, head string) {
 	switch {
 	case len(state.pending) == 0 && report != "":
 		p.bad("everything was synced, and yet: %s", report)
+	case strings.Contains(report, "damaged") && !state.torn():
+		p.bad("the journal was synced, and yet: %s", report)
 	case missing > 0 && report == "":
 		p.bad("%d files are lost, and nobody is told", missing)
 	}
 	if p.t.Failed() {
+		return
+	}
+	if deep == 0 && len(tr.pending) == 0 && p.r.IntN(6) == 0 {
+		p.again(w, state, got, head)
 		return
 	}
 	before := 0
@@ -207,6 +219,49 @@ func (p *powerCuts) try(n int, state left, head string) {
 	if d := cmp.Diff(remoteFiles(hub), after); d != "" && !tr.Dirty() {
 		p.bad("the Hub has something else: %s", d)
 	}
+}
+
+// again goes on with what was found, and cuts the power once more.
+func (p *powerCuts) again(s *scene, state left, got map[string]string, head string) {
+	s.start()
+	s.tape.now = func() string { return head }
+	s.all = s.lane("")
+	first := make(map[string]*made)
+	versions := make(map[*made]int)
+	for path, c := range got {
+		m := &made{versions: []string{c}}
+		first[path], versions[m] = m, 0
+	}
+	s.all.views = []map[string]*made{first}
+	s.tape.mark(durable{versions})
+	s.tape.mark(synced{s.all, 0, true})
+	from := len(s.tape.events)
+	playOn(s, p.r)
+	s.crash()
+	what := p.what
+	for range 4 {
+		n := from + p.r.IntN(len(s.tape.events)-from) + 1
+		c := cuts[p.r.IntN(len(cuts))]
+		left := s.tape.after(n, c, p.r)
+		if key := fmt.Sprint(left.sum, head); !p.seen[key] {
+			p.seen[key] = true
+			p.what = fmt.Sprintf("%s, and after %d of %d more, %+v", what, n-from, len(s.tape.events)-from, c)
+			p.try(s, n, left, head, 1)
+		}
+		if p.t.Failed() {
+			return
+		}
+	}
+}
+
+// torn reports whether a journal was not synced to its end.
+func (l *left) torn() bool {
+	for n := range l.pending {
+		if n.journal {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *powerCuts) bad(format string, args ...any) {

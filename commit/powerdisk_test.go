@@ -27,6 +27,7 @@ type tape struct {
 	now  func() string // the hub's head at an event
 	mu   sync.Mutex
 	dead bool // the process was killed: it has no more effects
+	dies int  // after so many more effects it is; 0 = never
 
 	events []event
 	nodes  []*node
@@ -40,6 +41,8 @@ type node struct {
 	dir  bool
 	kids map[string]*node
 	size int64
+
+	journal bool // or was one
 }
 
 type eventKind int
@@ -81,6 +84,9 @@ func (p *tape) newNode(dir bool) *node {
 }
 
 func (p *tape) add(e event) {
+	if e.node != nil && !e.node.dir && (e.name == journalName || strings.HasPrefix(e.name, journalName+".")) {
+		e.node.journal = true
+	}
 	e.head = p.now()
 	p.events = append(p.events, e)
 }
@@ -137,7 +143,7 @@ func (p *tape) learn(path string, n *node) {
 func (p *tape) around(e effect, do func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.dead {
+	if p.gone() {
 		return errKilled
 	}
 	if e.op == effSync {
@@ -194,12 +200,22 @@ func (p *tape) around(e effect, do func() error) error {
 	return nil
 }
 
+// gone counts an effect, and reports whether nobody is there to have it.
+func (p *tape) gone() bool {
+	if p.dies > 0 {
+		if p.dies--; p.dies == 0 {
+			p.dead = true
+		}
+	}
+	return p.dead
+}
+
 // adoption is around for the cache.
 func (p *tape) adoption(cache string) func(op, from, to string, do func() error) error {
 	return func(op, from, to string, do func() error) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.dead {
+		if p.gone() {
 			return errKilled
 		}
 		if op == "sync" {
@@ -441,6 +457,27 @@ func (l *left) put(t testing.TB, dir string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// resume is a tape of a disk that begins with what is left.
+func (l *left) resume(t testing.TB, top string) *tape {
+	p := newTape(t, top)
+	for _, path := range l.paths {
+		dir := strings.HasSuffix(path, "/")
+		at := filepath.Join(top, path)
+		d, name := p.walk(at)
+		n := p.newNode(dir)
+		p.learn(at, n)
+		d.kids[name] = n
+		p.add(event{kind: evName, dir: d, name: name, node: n})
+		p.sync(d)
+		if !dir {
+			n.size = int64(len(l.content[path]))
+			p.add(event{kind: evWrite, node: n, data: []byte(l.content[path])})
+			p.sync(n)
+		}
+	}
+	return p
 }
 
 // list is the first n events, to be read by people.

@@ -193,19 +193,24 @@ func playShorten(s *scene, r *rand.Rand) {
 func playKilled(s *scene, r *rand.Rand) {
 	l := s.all
 	for i := range 3 {
-		m, f := l.save(fmt.Sprint("k", i), filler(fmt.Sprint("k", i), 700))
-		if r.IntN(2) == 0 {
-			l.fsync(m, f)
-		}
-		m2, f2 := l.save("tmp", filler(fmt.Sprint("t", i), 600))
-		l.fsync(m2, f2)
-		l.mv("tmp", fmt.Sprint("k", i), 0)
-		if r.IntN(2) == 0 {
-			l.save("x", "x")
-			l.rm("x")
-		}
-		s.kill()
-		m, f = l.edit(fmt.Sprint("k", i))
+		name := fmt.Sprint("k", i)
+		var m *made
+		var f *File
+		s.until(1+r.IntN(40),
+			func() { m, f = l.create(name) },
+			func() { l.write(m, f, filler(name, 700), 0) },
+			func() { l.fsync(m, f) },
+			func() { m, f = l.create("tmp") },
+			func() { l.write(m, f, filler(fmt.Sprint("t", i), 600), 0) },
+			func() { l.fsync(m, f) },
+			func() { l.mv("tmp", name, 0) },
+			func() { m, f = l.create("x") },
+			func() { l.rm("x") },
+			func() { l.rm(name) },
+		)
+		m, f = l.save(name, "again")
+		l.fsync(m, f)
+		m, f = l.edit(name)
 		l.write(m, f, "K", 0)
 		l.fsync(m, f)
 	}
@@ -328,4 +333,36 @@ func playAnything(s *scene, r *rand.Rand) {
 		m, f = l.save("after", "after")
 		l.fsync(m, f)
 	}
+}
+
+// playOn is what people do after a power cut.
+func playOn(s *scene, r *rand.Rand) {
+	l := s.all
+	var there []string
+	for p := range l.now() {
+		there = append(there, p)
+	}
+	slices.Sort(there)
+	m, f := l.save("on", filler("on", 600))
+	if r.IntN(2) == 0 {
+		l.fsync(m, f)
+	}
+	if len(there) > 0 {
+		p := there[r.IntN(len(there))]
+		switch r.IntN(3) {
+		case 0:
+			l.mv(p, p+".moved", 0)
+		case 1:
+			m, f := l.edit(p)
+			l.write(m, f, "ON", 0)
+			l.fsync(m, f)
+		default:
+			l.mv("on", p, 0)
+		}
+	}
+	l.dirsync()
+	if r.IntN(3) == 0 {
+		s.kill()
+	}
+	l.save("unsynced", "unsynced")
 }

@@ -184,15 +184,17 @@ func (l *lane) write(m *made, f *File, content string, off int) {
 	copy(next[off:], content)
 	l.version(m, string(next))
 	g, err := f.Open(os.O_RDWR)
-	l.must(err)
-	if err != nil {
-		return
+	if err == nil {
+		defer g.Close()
+		err = l.s.tape.around(effect{op: effWrite, file: g, off: int64(off), data: []byte(content)}, func() error {
+			_, err := g.WriteAt([]byte(content), int64(off))
+			return err
+		})
 	}
-	defer g.Close()
-	l.must(l.s.tape.around(effect{op: effWrite, file: g, off: int64(off), data: []byte(content)}, func() error {
-		_, err := g.WriteAt([]byte(content), int64(off))
-		return err
-	}))
+	if errors.Is(err, errKilled) {
+		m.versions = m.versions[:len(m.versions)-1]
+	}
+	l.must(err)
 }
 
 func (l *lane) version(m *made, content string) {
@@ -205,7 +207,11 @@ func (l *lane) truncate(m *made, f *File, size int) {
 	next := make([]byte, size)
 	copy(next, old)
 	l.version(m, string(next))
-	l.must(f.Truncate(int64(size)))
+	err := f.Truncate(int64(size))
+	if errors.Is(err, errKilled) {
+		m.versions = m.versions[:len(m.versions)-1]
+	}
+	l.must(err)
 }
 
 func (l *lane) save(p, content string) (*made, *File) {
@@ -344,9 +350,48 @@ type planned struct {
 
 // kill ends the process and starts another on the same disk.
 func (s *scene) kill() {
+	s.tape.mu.Lock()
+	s.tape.dead = true
+	s.tape.mu.Unlock()
 	s.crash()
+	s.tape.mu.Lock()
+	s.tape.dead, s.tape.dies = false, 0
+	s.tape.mu.Unlock()
 	s.openOn(s.tape)
 	s.start()
+	// What was under way is done or not.
+	l := s.all
+	got := files(view(s.t, s.tr))
+	for op := len(l.views) - 1; op >= 0 && op >= len(l.views)-2; op-- {
+		k := &known{durable: map[*made]int{}, reached: map[*made]int{}}
+		for _, m := range l.views[op] {
+			k.durable[m], k.reached[m] = len(m.versions)-1, len(m.versions)-1
+		}
+		if _, why := k.fits(l, l.views[op], &reach{}, got); why == "" {
+			now := maps.Clone(l.views[op])
+			l.do(func(v map[string]*made) { clear(v); maps.Copy(v, now) }, func() {})
+			return
+		}
+	}
+	s.t.Errorf("after a kill: %v\n%s", got, s.tape.list(len(s.tape.events)))
+}
+
+// until does operations one by one until the process is killed in the middle of
+// one, or they are done.
+func (s *scene) until(effects int, ops ...func()) {
+	s.tape.mu.Lock()
+	s.tape.dies = effects
+	s.tape.mu.Unlock()
+	for _, op := range ops {
+		op()
+		s.tape.mu.Lock()
+		dead := s.tape.dead
+		s.tape.mu.Unlock()
+		if dead {
+			break
+		}
+	}
+	s.kill()
 }
 
 // reopen ends the process in good order.
