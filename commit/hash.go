@@ -171,7 +171,7 @@ func (p *plan) hashAll(ctx context.Context, long bool, progress func(Event)) err
 				if err != nil {
 					return fmt.Errorf("%s: %w", it.path, err)
 				}
-				files.Add(1)
+				progress(Event{Phase: "hash", Path: it.path, Done: done.Load(), Total: total.Load(), Files: int(files.Add(1)), TotalFiles: n})
 				it.sum, it.size = s, s.size
 				it.same = it.had && s.is(it.old.Blob)
 				if it.same {

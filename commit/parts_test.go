@@ -419,3 +419,41 @@ func TestInvalidCard(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Each phase tells bytes and files, and ends with all of them.
+func TestProgress(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m").Commit("main", "start", start())
+	tr := w.tree("acme/m")
+	save(t, tr, "one.bin", "\x00"+pattern(70_000))
+	save(t, tr, "two.bin", "\x00"+pattern(70_000)) // the same content
+	save(t, tr, "three.bin", "\x00"+pattern(5000))
+	save(t, tr, "a", strings.Repeat("a", 40_000))
+	save(t, tr, "n", "n")
+	mv(t, tr, "b", "b2") // its byte travels too
+	last := make(map[string]Event)
+	lost := lostFrom(1, false)
+	w.hub.Fault(lost)
+	_, err := tr.Commit(ctx, CommitOptions{Progress: func(e Event) {
+		was := last[e.Phase]
+		e.Path = ""
+		if e.Done < was.Done && e.Phase != "upload" && e.Phase != "hash" || e.Done > e.Total || e.Files > e.TotalFiles {
+			t.Errorf("%+v after %+v", e, was)
+		}
+		was.Done, was.Files = max(was.Done, e.Done), max(was.Files, e.Files)
+		e.Done, e.Files = was.Done, was.Files
+		last[e.Phase] = e
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for phase, want := range map[string]Event{
+		"hash":   {Phase: "hash", Done: 185_004, Total: 185_004, Files: 5, TotalFiles: 5},
+		"upload": {Phase: "upload", Done: 145_003, Total: 145_003, Files: 2, TotalFiles: 2},
+		"commit": {Phase: "commit", Done: 40_002, Total: 40_002, Files: 3, TotalFiles: 3},
+	} {
+		if d := cmp.Diff(want, last[phase]); d != "" {
+			t.Error(d)
+		}
+	}
+}

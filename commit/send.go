@@ -24,7 +24,6 @@ func (c *committing) send(ctx context.Context) (res Result, keep bool, err error
 		return res, false, err
 	}
 	req := c.request()
-	c.progress(Event{Phase: "commit", Total: c.p.bytes(), TotalFiles: c.p.changes()})
 	made, err := w.s.o.Client.Commit(ctx, c.repo, req)
 	switch {
 	case err == nil:

@@ -119,9 +119,16 @@ func (c *committing) uploadLarge(ctx context.Context) error {
 	if len(files) == 0 {
 		return nil
 	}
+	objects := make(map[string]bool, len(files)) // files of one content are one of them
+	for _, f := range files {
+		objects[f.OID] = true
+	}
 	var done atomic.Int64
+	var stored atomic.Int32
 	return c.w.s.o.Client.UploadLFS(ctx, c.repo, files, remote.UploadOptions{CreatePR: c.to.pull != nil, Progress: func(n int64) {
-		c.progress(Event{Phase: "upload", Done: done.Add(n), Total: total, TotalFiles: len(files)})
+		c.progress(Event{Phase: "upload", Done: done.Add(n), Total: total, Files: int(stored.Load()), TotalFiles: len(objects)})
+	}, Done: func(string) {
+		c.progress(Event{Phase: "upload", Done: done.Load(), Total: total, Files: int(stored.Add(1)), TotalFiles: len(objects)})
 	}})
 }
 
@@ -242,7 +249,9 @@ func (c *committing) request() remote.CommitRequest {
 	for _, f := range c.inline {
 		moved[f.Path] = f
 	}
+	sizes := make(map[string]int64)
 	for _, it := range c.p.items {
+		sizes[it.path] = it.size
 		oid, large := it.blob.LFS()
 		switch {
 		case it.same:
@@ -256,6 +265,20 @@ func (c *committing) request() remote.CommitRequest {
 			req.Files = append(req.Files, moved[it.path])
 		}
 	}
+	var total int64
+	for _, it := range c.p.items {
+		if _, large := it.blob.LFS(); !it.same && !large {
+			total += it.size
+		}
+	}
+	s := newSending(func(done int64, files int) {
+		c.progress(Event{Phase: "commit", Done: done, Total: total, Files: files, TotalFiles: len(req.Files)})
+	})
+	for i := range req.Files {
+		f := &req.Files[i]
+		f.Open = s.open(f.Path, sizes[f.Path], f.Open)
+	}
+	c.progress(Event{Phase: "commit", Total: total, TotalFiles: len(req.Files)})
 	return req
 }
 
