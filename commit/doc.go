@@ -38,9 +38,18 @@
 // commit's.
 //
 // The journal says what a commit is about to do before the request is sent
-// ("intent") and where the branch is after it ("base"). A commit whose outcome
-// is not known is looked for in the branch's history, never sent again on a
-// guess.
+// ("intent", with its target) and where the branch is after it ("base"), or
+// that it went elsewhere ("sent"). A commit whose outcome is not known is
+// looked for where it was to go, never sent again on a guess.
+//
+// A commit may be about a part of what is staged. What cannot go without what
+// is a graph (choice); directories that must go on showing or hiding the old
+// base are kept as they are. No name is lost by a partial commit.
+//
+// What others did between the base and the commit that a plan lies on is
+// compared with the plan, and with all that is staged beside it: before the
+// request, and once more when the commit becomes the base. What collides only
+// then is noted ("clash"), and stops the next commit.
 //
 // # Locks
 //
