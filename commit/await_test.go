@@ -79,3 +79,27 @@ func TestAttributesSetWhileCommitting(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
+
+// That others open the file and close it again does not end the wait of one
+// that has still to come.
+func TestAwaitedByOneThread(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m")
+	tr := w.tree("acme/m")
+	f := save(t, tr, "file", "text")
+	if !f.AwaitedBy(7) {
+		t.Fatal("nobody can wait for it")
+	}
+	write(t, f, " by another", os.O_APPEND)
+	if res := commitAll(t, tr); !slices.Equal(res.Busy, []string{"file"}) {
+		t.Fatalf("%+v", res)
+	}
+	write(t, f, ", then mine", os.O_APPEND)
+	f.Arrived(7)
+	if res := commitAll(t, tr); len(res.Busy) != 0 || res.Files != 1 {
+		t.Errorf("%+v", res)
+	}
+	if f.AwaitedBy(8) {
+		t.Error("a committed file can be waited for")
+	}
+}

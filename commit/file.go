@@ -33,13 +33,14 @@ type File struct {
 	unlinked bool        // no name leads here any more, or none has yet
 	nameless bool        // none ever did: Link may give it one
 	place    filePlace
-	blob     remote.Blob // when retired
-	final    fs.FileInfo // what Stat says once the file is no longer in files/
-	sum      *sum        // of the content, until it may have changed
-	durable  bool        // its name in files/ was synced
-	at       int64       // moment of the journal when it was named; 0 = by an earlier process
-	awaited  time.Time   // until then somebody is about to open it for writing
-	retired  *retired    // set when the name has become the base's
+	blob     remote.Blob          // when retired
+	final    fs.FileInfo          // what Stat says once the file is no longer in files/
+	sum      *sum                 // of the content, until it may have changed
+	durable  bool                 // its name in files/ was synced
+	at       int64                // moment of the journal when it was named; 0 = by an earlier process
+	awaited  time.Time            // until then somebody is about to open it for writing
+	awaiting map[uint32]time.Time // the same for certain threads
+	retired  *retired             // set when the name has become the base's
 }
 
 // retired is where the attributes of a committed file are kept.
@@ -126,6 +127,42 @@ func (f *File) NotAwaited() {
 	f.mu.Lock()
 	f.awaited = time.Time{}
 	f.mu.Unlock()
+}
+
+// AwaitedBy keeps commits from the file for one thread, until it has Arrived:
+// that others open it and close it again does not end that. False if a commit
+// has the file already.
+func (f *File) AwaitedBy(thread uint32) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.holds > 0 || f.place != inStaging {
+		return false
+	}
+	if f.awaiting == nil {
+		f.awaiting = make(map[uint32]time.Time)
+	}
+	f.awaiting[thread] = time.Now().Add(awaitTime)
+	f.awaited = time.Time{}
+	return true
+}
+
+// Arrived ends AwaitedBy.
+func (f *File) Arrived(thread uint32) {
+	f.mu.Lock()
+	delete(f.awaiting, thread)
+	f.mu.Unlock()
+}
+
+// isAwaited is under mu.
+func (f *File) isAwaited() bool {
+	now := time.Now()
+	for thread, until := range f.awaiting {
+		if now.Before(until) {
+			return true
+		}
+		delete(f.awaiting, thread)
+	}
+	return now.Before(f.awaited)
 }
 
 // Frozen reports whether a commit has the file, so that it can't be written.

@@ -3,7 +3,6 @@ package commit
 import (
 	"errors"
 	"os"
-	"time"
 )
 
 // freeze shuts out new writers and reports whether there are none left; if
@@ -15,7 +14,7 @@ import (
 func (f *File) freeze() (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.place != inStaging || time.Now().Before(f.awaited) {
+	if f.place != inStaging || f.isAwaited() {
 		return false, nil
 	}
 	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
@@ -74,7 +73,7 @@ func (f *File) look() (size int64, busy bool) {
 		f.mu.Unlock()
 		return size, false
 	}
-	frozen, awaited := f.holds > 0, time.Now().Before(f.awaited)
+	frozen, awaited := f.holds > 0, f.isAwaited()
 	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
 	f.mu.Unlock()
 	if err != nil {

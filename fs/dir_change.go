@@ -224,7 +224,12 @@ func (d *dirNode) edit(ctx context.Context, name string, truncate bool, same fun
 	}
 	truncate = truncate && same(n)
 	d.gen.Add(1) // before and after: a listing that is being read must not bring the old meaning back
-	_, err = dir.Edit(ctx, name, truncate)
+	for {
+		var file *commit.File
+		if file, err = dir.Edit(ctx, name, truncate); err != nil || file.AwaitedBy(thread(ctx)) {
+			break
+		}
+	}
 	d.gen.Add(1)
 	if err != nil {
 		return err

@@ -82,8 +82,11 @@ func joinPath(dir, name string) string {
 	return dir + "/" + name
 }
 
-func (o *op) pid() uint32 {
-	if c, ok := fuse.FromContext(o.opContext); ok {
+func (o *op) pid() uint32 { return thread(o.opContext) }
+
+// thread is the one that asks, 0 if that is not known.
+func thread(ctx context.Context) uint32 {
+	if c, ok := fuse.FromContext(ctx); ok {
 		return c.Pid
 	}
 	return 0

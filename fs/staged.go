@@ -80,6 +80,7 @@ func (n *stagedNode) setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.
 			err = h.f.Truncate(int64(size))
 		} else {
 			err = n.file.Truncate(int64(size))
+			n.file.Arrived(thread(ctx))
 		}
 		if errors.Is(err, commit.ErrFrozen) {
 			return editNode(ctx, n.EmbeddedInode(), size == 0, n.same)
@@ -114,6 +115,7 @@ func (n *stagedNode) Fsync(ctx context.Context, f fusefs.FileHandle, flags uint3
 func (n *stagedNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	op := n.m.begin(ctx, "open", n.EmbeddedInode(), "")
 	h, fuseFlags, err := n.open(flags)
+	n.file.Arrived(thread(op))
 	if errors.Is(err, commit.ErrFrozen) {
 		err = editNode(op, n.EmbeddedInode(), flags&syscall.O_TRUNC != 0, n.same)
 	} else if err == nil && h.sync {
