@@ -169,7 +169,9 @@ func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
 	if h.passthrough {
 		fuseFlags |= fuse.FOPEN_PASSTHROUGH
 	}
-	if !write {
+	// At close the kernel has pages to send only of a writer whose file it has
+	// pages of; the others are spared a round trip.
+	if !write || h.passthrough {
 		fuseFlags |= fuse.FOPEN_NOFLUSH
 	}
 	return h, fuseFlags, nil
