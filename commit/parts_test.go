@@ -450,7 +450,7 @@ func TestProgress(t *testing.T) {
 	for phase, want := range map[string]Event{
 		"hash":   {Phase: "hash", Done: 185_004, Total: 185_004, Files: 5, TotalFiles: 5},
 		"upload": {Phase: "upload", Done: 145_003, Total: 145_003, Files: 2, TotalFiles: 2},
-		"commit": {Phase: "commit", Done: 40_002, Total: 40_002, Files: 3, TotalFiles: 3},
+		"commit": {Phase: "commit", Done: 40_002, Total: 40_002, Files: 7, TotalFiles: 7},
 	} {
 		if d := cmp.Diff(want, last[phase]); d != "" {
 			t.Error(d)

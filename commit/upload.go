@@ -271,14 +271,16 @@ func (c *committing) request() remote.CommitRequest {
 			total += it.size
 		}
 	}
+	all := c.p.changes()
+	rest := all - len(req.Files) // a line each, without content
 	s := newSending(func(done int64, files int) {
-		c.progress(Event{Phase: "commit", Done: done, Total: total, Files: files, TotalFiles: len(req.Files)})
+		c.progress(Event{Phase: "commit", Done: done, Total: total, Files: rest + files, TotalFiles: all})
 	})
 	for i := range req.Files {
 		f := &req.Files[i]
 		f.Open = s.open(f.Path, sizes[f.Path], f.Open)
 	}
-	c.progress(Event{Phase: "commit", Total: total, TotalFiles: len(req.Files)})
+	c.progress(Event{Phase: "commit", Total: total, TotalFiles: all})
 	return req
 }
 
