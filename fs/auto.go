@@ -16,6 +16,7 @@ type autoCommitter struct {
 	every  time.Duration // idle time
 	cancel context.CancelFunc
 	ended  chan struct{}
+	opened time.Time // when leftovers were looked for; used by look only
 
 	mu    sync.Mutex
 	trees map[*commit.Worktree]*idle
@@ -79,12 +80,8 @@ func (a *autoCommitter) closed(w *commit.Worktree) {
 
 // look commits what has been idle for long enough.
 func (a *autoCommitter) look(ctx context.Context, now time.Time) {
+	a.openLeftovers(ctx, now)
 	work := a.m.worktrees()
-	for _, repo := range a.m.leftovers() {
-		if w, err := a.m.leftover(ctx, repo); err == nil {
-			work = append(work, w)
-		}
-	}
 	staged := map[*commit.Worktree]bool{}
 	for _, w := range work {
 		if ctx.Err() != nil {
@@ -106,6 +103,22 @@ func (a *autoCommitter) look(ctx context.Context, now time.Time) {
 		}
 	}
 }
+
+// openLeftovers opens what an earlier mount left staged. One that cannot be had
+// may cost a request, so they are not tried with each look.
+func (a *autoCommitter) openLeftovers(ctx context.Context, now time.Time) {
+	if !a.opened.IsZero() && now.Sub(a.opened) < max(a.every, leftoverEvery) {
+		return
+	}
+	a.opened = now
+	for _, repo := range a.m.leftovers() {
+		if _, err := a.m.leftover(ctx, repo); err != nil {
+			a.m.log.Info("staged work left alone", "repo", repo.String(), "err", err)
+		}
+	}
+}
+
+const leftoverEvery = time.Minute
 
 // due tells whether nothing was done in w for long enough: for longer after
 // each commit that left something.

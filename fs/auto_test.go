@@ -53,10 +53,10 @@ func TestIdleWorkIsCommitted(t *testing.T) {
 	f.wantHub(t, "b", "")
 	w := must1(os.OpenFile(f.path("b"), os.O_WRONLY, 0))(t)
 	must1(w.WriteAt([]byte("second"), 0))(t)
-	look(10) // due, but for the write
-	f.wantHub(t, "b", "")
 	must(t, w.Close())
 	f.idle("b")
+	look(10) // due, but for the write
+	f.wantHub(t, "b", "")
 	look(19)
 	f.wantHub(t, "b", "")
 	look(20)
@@ -189,4 +189,20 @@ func TestPullRequestAppears(t *testing.T) {
 	must(t, f.srv.Sync(t.Context(), SyncRequest{All: true, CommitOptions: CommitOptions{Branch: "trial"}}, nil))
 	wantContent(t, f.path("me/m@trial/a"), "tried")
 	wantContent(t, f.path("me/m/a"), "1")
+}
+
+// What an earlier mount left is idle work, too.
+func TestIdleLeftovers(t *testing.T) {
+	const every = 10 * time.Minute
+	f := mountHub(t, opts{Options: Options{CommitEvery: every}})
+	must(t, os.Mkdir(f.path("me/new"), 0o755))
+	write(t, f.path("me/new/x"), "1")
+	f.end()
+	f.mount()
+	start := time.Now()
+	f.srv.m.auto.look(t.Context(), start)
+	f.srv.m.auto.look(t.Context(), start.Add(every))
+	if got := string(f.hub.Repo("me/new").Read("", "x")); got != "1" {
+		t.Errorf("the Hub has %q", got)
+	}
 }
