@@ -120,6 +120,12 @@ func (w *Worktree) copyStaged(ctx context.Context, old *File, truncate bool) (*F
 		if err == nil {
 			err = f.Chtimes(st.ModTime(), st.ModTime())
 		}
+		old.mu.Lock()
+		synced := old.synced
+		old.mu.Unlock()
+		if err == nil && synced {
+			err = f.outlast() // what was durable under this name stays so
+		}
 		return err
 	}()
 	if err != nil {

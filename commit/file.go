@@ -41,6 +41,8 @@ type File struct {
 	awaited  time.Time            // until then somebody is about to open it for writing
 	awaiting map[uint32]time.Time // the same for certain threads
 	retired  *retired             // set when the name has become the base's
+	synced   bool                 // somebody was told that the content is durable
+	failed   error                // of a sync, see lasting; until the file is emptied
 }
 
 // retired is where the attributes of a committed file are kept.
@@ -87,6 +89,9 @@ func (f *File) Open(flags int) (*os.File, error) {
 		g, err := f.st.disk.open(f.name(), flags)
 		if err == nil && writes {
 			f.sum, f.awaited = nil, time.Time{} // the descriptor says it from now on
+			if flags&os.O_TRUNC != 0 {
+				f.failed = nil
+			}
 		}
 		if errors.Is(err, fs.ErrNotExist) && f.final != nil {
 			return f.cached() // being moved there just now
@@ -306,20 +311,23 @@ func (f *File) Sync(ctx context.Context) error {
 		return nil // committed and verified, or without any name
 	}
 	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
-	durable, unlinked := f.durable, f.unlinked
+	durable, unlinked, failed := f.durable, f.unlinked, f.failed
 	f.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	defer g.Close()
+	if failed != nil {
+		return failed
+	}
 	if unlinked {
-		return f.st.disk.sync(g)
+		return f.syncContent(g)
 	}
 	// Side by side: one commit of the disk's own journal may do for all three.
 	// None needs another: what is there of them alone after a power cut was
 	// promised to nobody.
 	var all errgroup.Group
-	all.Go(func() error { return f.st.disk.sync(g) })
+	all.Go(func() error { return f.syncContent(g) })
 	if !durable {
 		all.Go(f.syncName)
 	}
@@ -339,4 +347,48 @@ func (f *File) syncName() error {
 	f.durable = true
 	f.mu.Unlock()
 	return nil
+}
+
+// syncContent makes the bytes durable; g is a descriptor of the file.
+func (f *File) syncContent(g *os.File) error {
+	err := f.st.disk.sync(g)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.failed = lasting(err)
+		return err
+	}
+	f.synced = true
+	return nil
+}
+
+// lasting is an error of a sync after which later ones must fail too: the
+// kernel may have dropped what it could not write, and then they would succeed
+// without it. Where there was no room it has not.
+func lasting(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return nil
+	}
+	return err
+}
+
+// outlast makes content and entry of a file durable that has no name yet.
+func (f *File) outlast() error {
+	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	if err := f.syncContent(g); err != nil {
+		return err
+	}
+	return f.syncName()
+}
+
+// begin lets the disk begin to write the content, without waiting for it.
+func (f *File) begin() {
+	if g, err := f.st.disk.open(f.name(), os.O_RDONLY); err == nil {
+		writeBack(g, 0)
+		g.Close()
+	}
 }

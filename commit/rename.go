@@ -68,6 +68,11 @@ func (r *renaming) look(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	// Programs that write under a temporary name and rename it without a sync
+	// mean to have one or the other, as on ext4.
+	if k := r.src.kid; k != nil && k.file != nil && r.dst.exists() && !r.exchange {
+		k.file.begin()
+	}
 	r.in, r.hf = listing{}, slot{}
 	if x := r.dst.dir(); x != nil && !r.exchange {
 		if r.in, err = x.contents(ctx); err != nil {

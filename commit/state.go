@@ -28,6 +28,8 @@ type state struct {
 	mu    sync.Mutex
 	next  uint64 // number of the next staged file
 	trash map[uint64]*File
+
+	broken error // of a sync of files/, see lasting
 	// Files that lost their names in records that are not yet durable, see bury.
 	doomed  []*File
 	burying bool
@@ -67,7 +69,7 @@ func (s *Store) openState(ctx context.Context, repo remote.Repo, create bool) (*
 		lock.Close()
 		return nil, id, err
 	}
-	st.dir = newBarrier(func() error { return st.disk.syncDir(filesName) })
+	st.dir = newBarrier(st.syncNames)
 	id, err = st.identity()
 	if errors.Is(err, errDamaged) {
 		// What it says can be told from where it is, but for whose work it is.
@@ -135,6 +137,28 @@ func (st *state) newFile() (seq uint64, f *os.File, err error) {
 			return seq, f, err
 		}
 	}
+}
+
+// syncNames makes the names in files/ durable. What failed goes on failing, see
+// lasting.
+func (st *state) syncNames() error {
+	f, err := st.disk.root.Open(filesName)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st.mu.Lock()
+	err = st.broken
+	st.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err = st.disk.sync(f); err != nil {
+		st.mu.Lock()
+		st.broken = lasting(err)
+		st.mu.Unlock()
+	}
+	return err
 }
 
 // numbers lists files/.

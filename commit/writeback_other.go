@@ -1,0 +1,7 @@
+//go:build !linux
+
+package commit
+
+import "os"
+
+func writeBack(f *os.File, n int64) {}
