@@ -91,7 +91,28 @@ func (w *Worktree) copyOf(ctx context.Context, s *slot, truncate bool) (*File, e
 		f.st.discard(f)
 		return nil, err
 	}
+	if st, err := f.st.disk.lstat(f.name()); err == nil {
+		f.copied = &copied{blob: n.Entry.Blob.ID, sum: sum{size: st.Size(), mtime: st.ModTime(), ctime: changeTime(st)}}
+	}
 	return f, nil
+}
+
+// copied says what a file was made from, and what it was like then.
+type copied struct {
+	blob string
+	sum  sum // without hashes
+}
+
+// untouched reports whether the file has the bytes of a blob because it was
+// copied from it and not written since.
+func (f *File) untouched(blob string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.copied == nil || f.copied.blob != blob || f.place != inStaging {
+		return false
+	}
+	st, err := f.st.disk.lstat(f.name())
+	return err == nil && f.copied.sum.fits(st, false)
 }
 
 func (w *Worktree) copyStaged(ctx context.Context, old *File, truncate bool) (*File, error) {

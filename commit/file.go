@@ -43,6 +43,7 @@ type File struct {
 	retired  *retired             // set when the name has become the base's
 	synced   bool                 // somebody was told that the content is durable
 	failed   error                // of a sync, see lasting; until the file is emptied
+	copied   *copied              // set before it has a name
 }
 
 // retired is where the attributes of a committed file are kept.

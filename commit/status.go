@@ -93,6 +93,9 @@ func (v *inventory) walk(d *shot) {
 		}
 		switch {
 		case k.file != nil:
+			if v.untouched(d, p, k.file) {
+				continue
+			}
 			sp.Op = v.op(d, name)
 			v.files = append(v.files, stagedFile{len(v.staged), k.file})
 		case k.ref != nil:
@@ -143,6 +146,19 @@ func (v *inventory) links(root *shot) {
 		}
 		v.staged = append(v.staged, sp)
 	}
+}
+
+// untouched reports whether a file was only opened for writing: it is no change.
+func (v *inventory) untouched(d *shot, p string, f *File) bool {
+	if f.copied == nil || !d.natural() {
+		return false
+	}
+	e, ok, err := v.x.stat(p)
+	if err != nil || !ok || !f.untouched(e.Blob.ID) {
+		return false
+	}
+	_, busy := f.look()
+	return !busy
 }
 
 func (v *inventory) op(d *shot, name string) string {

@@ -3,6 +3,7 @@ package fs
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -202,4 +203,33 @@ func TestRenameOfTreesAsksNothing(t *testing.T) {
 	}
 	wantContent(t, f.path("t/e/s2/f8"), files["d/s1/f8"])
 	wantContent(t, f.path("s/f9"), files["d/s2/f9"])
+}
+
+// What is opened for writing and not written is no change, also where the open
+// failed, as a reopen by /proc does.
+func TestOpenedForWritingIsNoChange(t *testing.T) {
+	bothModes(t, map[string]string{"a": noise(5000), "b": "B"}, func(t *testing.T, f *fixture) {
+		r := must1(os.Open(f.path("a")))(t)
+		_, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", r.Fd()), os.O_RDWR, 0)
+		wantErrno(t, err, syscall.ESTALE)
+		must(t, r.Close())
+		w := must1(os.OpenFile(f.path("b"), os.O_RDWR, 0))(t)
+		if st := f.store.Opened()[0].Status(t.Context()); !slices.Contains(st.Busy, "b") {
+			t.Errorf("while it is open: %+v", st)
+		}
+		must(t, w.Close())
+		f.idle("b")
+		// For a moment a file that was made ready for a writer counts as busy.
+		f.eventually("nothing is staged", func() bool { return len(f.store.Opened()[0].Status(t.Context()).Staged) == 0 })
+		commits := len(f.hub.Repo("me/m").Log("main"))
+		must(t, f.srv.Sync(t.Context(), SyncRequest{All: true}, nil))
+		if n := len(f.hub.Repo("me/m").Log("main")); n != commits {
+			t.Errorf("%d commits of nothing", n-commits)
+		}
+		wantContent(t, f.path("a"), noise(5000))
+		must(t, patch(f.path("b"), os.O_WRONLY, "X", 0))
+		if st := f.store.Opened()[0].Status(t.Context()); len(st.Staged) != 1 || st.Staged[0].Op != "change" {
+			t.Errorf("%+v", st.Staged)
+		}
+	})
 }

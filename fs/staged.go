@@ -142,19 +142,14 @@ func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
 	}
 	access := os.O_RDONLY
 	if write {
-		access = os.O_RDWR // also where it is O_WRONLY: the kernel reads pages that are written in part
+		access = os.O_RDWR | int(flags&syscall.O_TRUNC) // also where it is O_WRONLY: the kernel reads pages that are written in part
 	}
 	f, err := n.file.Open(access)
 	if err != nil {
 		return nil, 0, err
 	}
-	if flags&syscall.O_TRUNC != 0 {
-		if !write {
-			err = n.file.Truncate(0)
-		} else {
-			err = f.Truncate(0)
-		}
-		if err != nil {
+	if flags&syscall.O_TRUNC != 0 && !write {
+		if err := n.file.Truncate(0); err != nil {
 			f.Close()
 			return nil, 0, err
 		}
