@@ -28,6 +28,9 @@
 // end of the process; Sync makes it survive the end of the machine. Opening
 // always replays the journal up to its first bad line and cuts it there.
 //
+// A symbolic link is staged like a file, but no commit has it: it becomes a copy
+// of what it leads to when the plan is made, as a whole or not at all.
+//
 // A Dir is one directory object for as long as it exists, wherever it is
 // moved. It shows through to the base directory it came from until a commit
 // makes its present place its origin.
