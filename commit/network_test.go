@@ -48,6 +48,14 @@ type netFault struct {
 	loop    bool          // leads back to where it is
 }
 
+// often is which of several requests of one name fail, each in a cell.
+func (f *netFault) often() int {
+	if f.name == "oversized" {
+		return 1 // 34 MB each time
+	}
+	return 3
+}
+
 func status(code int) *netFault {
 	return &netFault{name: fmt.Sprint(code), fault: hubtest.Fault{Status: code, Body: `{"error":"no such luck"}`}}
 }

@@ -309,7 +309,7 @@ func TestProofNetworkCells(t *testing.T) {
 		for _, target := range clean.order {
 			for _, f := range netFaults() {
 				all = append(all, cell{scene: s, target: target, fail: f})
-				for nth := range min(clean.seen[target], 3) {
+				for nth := range min(clean.seen[target], f.often()) {
 					all = append(all, cell{scene: s, target: target, fail: f, nth: nth + 1})
 				}
 			}
