@@ -247,7 +247,7 @@ func (l *lab) run(c cell) (over *wire, ok bool) {
 	if err != nil && c.fail != nil && url != "" && !late && !over.names(err) {
 		bad("the error does not name %s: %v", url, err)
 	}
-	if c.fail != nil && over.hit == 0 && !late {
+	if c.fail != nil && over.hit == 0 && !slow {
 		bad("no request was struck")
 	}
 
