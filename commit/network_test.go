@@ -185,7 +185,7 @@ type netScene struct {
 	fresh   bool   // the repo does not exist
 	behind  bool   // others committed to the branch since
 	passed  bool   // others commit to it while the sync is under way
-	again   bool   // by another process than the one that staged
+	again   bool   // by another process than the one that staged, with nothing cached
 	doubt   string // an earlier sync got no answer, although it was "made", or not: "lost"
 	options CommitOptions
 	target  string // revision that gets the commit

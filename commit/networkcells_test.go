@@ -188,6 +188,11 @@ func (l *lab) run(c cell) (over *wire, ok bool) {
 	var err error
 	if c.scene.again || c.scene.doubt != "" || slow {
 		w.close()
+		if c.scene.again { // what is moved has to be read anew
+			if err := os.RemoveAll(filepath.Join(dir, "cache")); err != nil {
+				l.t.Fatal(err)
+			}
+		}
 		w = l.open(dir, over, times)
 		tr, err = l.tree(w, id)
 	}
@@ -298,6 +303,7 @@ func TestProofNetworkCells(t *testing.T) {
 	rnd := proof.Rand(proof.Seed(t))
 	// The requests of each scene, as a sync without faults makes them.
 	var all []cell
+	var found strings.Builder
 	requests := 0
 	first := newLab(t)
 	for i, s := range netScenes() {
@@ -306,6 +312,7 @@ func TestProofNetworkCells(t *testing.T) {
 			return
 		}
 		requests += len(clean.order)
+		fmt.Fprintln(&found, strings.Join(clean.order, "\n"))
 		for _, target := range clean.order {
 			for _, f := range netFaults() {
 				all = append(all, cell{scene: s, target: target, fail: f})
@@ -313,6 +320,14 @@ func TestProofNetworkCells(t *testing.T) {
 					all = append(all, cell{scene: s, target: target, fail: f, nth: nth + 1})
 				}
 			}
+		}
+	}
+	for _, want := range []string{
+		"/whoami-v2", "GET /api/models/REPO\n", "/revision/", "/tree/", "/commits/", "/resolve/", "/discussions", "/repos/create", "/branch/", "/validate-yaml",
+		"/preupload/", "/objects/batch", "PUT /upload/", "PUT /part", "/complete_multipart", "/lfs/verify", "/commit/main", "/commit/dev",
+	} {
+		if !strings.Contains(found.String(), want) {
+			t.Errorf("no sync makes the request %q", want)
 		}
 	}
 	whole := len(all)
