@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -38,6 +39,7 @@ func (w *Worktree) Discard(ctx context.Context, path string) (Discarded, error) 
 		return Discarded{}, fmt.Errorf("discard %q: a commit is running: %w", path, syscall.EBUSY)
 	}
 	w.mu.RLock()
+	dirs := w.ownDirs(path)
 	known := slices.Clone(w.conflicts)
 	for q := range w.clashes {
 		known = append(known, q)
@@ -48,7 +50,44 @@ func (w *Worktree) Discard(ctx context.Context, path string) (Discarded, error) 
 		return Discarded{}, fmt.Errorf("discard %q: %w", path, err)
 	}
 	w.tell(changes)
-	return w.advance(ctx, append(about, path), known), nil
+	d := w.advance(ctx, append(about, path), known)
+	w.tell(gone(ctx, dirs))
+	return d, nil
+}
+
+// ownDirs are the directories at a path and below that are there in their own
+// right, whatever the base has. Under mu.
+func (w *Worktree) ownDirs(path string) (dirs []Change) {
+	var walk func(d *Dir)
+	see := func(d *Dir, name string) {
+		if k := d.kids[name]; k != nil && k.dir != nil {
+			if k.through == nil && k.dir.natural() {
+				dirs = append(dirs, Change{Dir: d, Name: name})
+			}
+			walk(k.dir)
+		}
+	}
+	walk = func(d *Dir) {
+		for name := range d.kids {
+			see(d, name)
+		}
+	}
+	if path == "" {
+		walk(w.root)
+	} else if d, name := w.find(path); d != nil {
+		see(d, name)
+	}
+	return dirs
+}
+
+// gone are those of the names that mean nothing any more.
+func gone(ctx context.Context, names []Change) (out []Change) {
+	for _, c := range names {
+		if _, err := c.Dir.Lookup(ctx, c.Name); errors.Is(err, fs.ErrNotExist) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // discard gives the names that mean something else by it, and where else than

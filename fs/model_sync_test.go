@@ -320,19 +320,17 @@ func (w *modelWorld) discardAll() {
 	w.epoch++
 	hub, mine := w.onHub(w.base), w.files()
 	var touched []string
-	for p := range mine {
+	for p := range mine { // also what has the same content: it is another file now
+		w.must("remove", os.Remove(filepath.Join(w.disk, p)))
 		if f, ok := hub[p]; !ok || !mine[p].is(f) {
-			w.must("remove", os.Remove(filepath.Join(w.disk, p)))
 			touched = append(touched, p)
 		}
 	}
 	w.clearDirs()
 	w.await(slices.DeleteFunc(slices.Clone(touched), func(p string) bool { _, ok := hub[p]; return ok }))
 	for p := range hub {
-		if _, err := os.Lstat(filepath.Join(w.disk, p)); err != nil {
-			w.put(p, w.repo.Read(w.base, p))
-			touched = append(touched, p)
-		}
+		touched = append(touched, p)
+		w.put(p, w.repo.Read(w.base, p))
 	}
 	w.await(touched)
 	clear(w.known)

@@ -185,3 +185,20 @@ func TestDirectoriesThatOthersEmptied(t *testing.T) {
 		t.Errorf("the directory that stayed: %v", err)
 	}
 }
+
+// So is one that was made here and has outlived a commit, when everything staged
+// is dropped.
+func TestEmptyDirectoryIsDiscarded(t *testing.T) {
+	f := mine(t, map[string]string{"a": "A"})
+	must(t, os.MkdirAll(f.path("d/e"), 0o755))
+	write(t, f.path("b"), "B")
+	f.idle("b")
+	f.commit()
+	wantNames(t, f.path("d"), "e")
+	must1(f.store.Opened()[0].Discard(t.Context(), ""))(t)
+	f.eventually("the directories are gone", func() bool {
+		_, err := os.Stat(f.path("d"))
+		return os.IsNotExist(err)
+	})
+	wantNames(t, f.mnt, ".gitattributes", "a", "b")
+}
