@@ -3,6 +3,12 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -85,5 +91,75 @@ func TestGate(t *testing.T) {
 	}
 	if g.limit != minConns {
 		t.Errorf("limit %d", g.limit)
+	}
+}
+
+// countingNet answers a batch with uploads for all, and lets none of them end
+// before it is told.
+type countingNet struct {
+	under   atomic.Int32
+	release chan struct{}
+}
+
+func (n *countingNet) RoundTrip(r *http.Request) (*http.Response, error) {
+	b, err := io.ReadAll(r.Body)
+	r.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	body := ""
+	if r.Method == http.MethodPut {
+		n.under.Add(1)
+		<-n.release
+		n.under.Add(-1)
+	} else {
+		// The objects come back as they were sent, with a place to send them to.
+		body = strings.ReplaceAll(string(b), `"size":1}`, `"size":1,"actions":{"upload":{"href":"https://cdn.example/x"}}}`)
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+type oneByte struct{ *strings.Reader }
+
+func (oneByte) Close() error { return nil }
+
+// Two uploads of one client have 32 connections between them, while more waits.
+func TestConnectionLimit(t *testing.T) {
+	net := &countingNet{release: make(chan struct{})}
+	c, err := New(Options{Endpoint: "https://hub.example", Transport: net})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	errs := make(chan error, 2)
+	for u := range 2 {
+		var files []LFSFile
+		for i := range 60 {
+			files = append(files, LFSFile{
+				OID: fmt.Sprintf("%064x", 1000*u+i), Size: 1,
+				Open: func() (io.ReadSeekCloser, error) { return oneByte{strings.NewReader("x")}, nil },
+			})
+		}
+		go func() {
+			errs <- c.UploadLFS(context.Background(), Repo{Type: Model, ID: fmt.Sprint("a/m", u)}, files, UploadOptions{})
+		}()
+	}
+	for full := false; !full; runtime.Gosched() {
+		c.gate.mu.Lock()
+		full = len(c.gate.waiting) > 60 && int(net.under.Load()) == c.gate.running
+		if c.gate.running > 32 {
+			t.Errorf("%d at once", c.gate.running)
+			full = true
+		}
+		c.gate.mu.Unlock()
+	}
+	if n := net.under.Load(); n != 32 {
+		t.Errorf("%d requests under way, want 32", n)
+	}
+	close(net.release)
+	for range 2 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -76,46 +76,6 @@ func TestUploadSideBySide(t *testing.T) {
 	}
 }
 
-// The limit holds: with 32 that do not end, no other comes.
-func TestUploadLimit(t *testing.T) {
-	hub := newHub(t, hubtest.Options{})
-	hub.Repo("acme/m")
-	c := newClient(t, hub.URL(), aliceToken)
-	var now, most atomic.Int32
-	hub.Fault(func(r *http.Request) *hubtest.Fault {
-		if isPut(r) {
-			n := now.Add(1)
-			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-			}
-			runtime.Gosched()
-			now.Add(-1)
-		}
-		return nil
-	})
-	var files []remote.LFSFile
-	for i := range 300 {
-		files = append(files, lfsFile(fmt.Sprintf("\x00%d", i)))
-	}
-	// Two uploads of one client share it.
-	errs := make(chan error, 2)
-	for i := range 2 {
-		go func() {
-			errs <- c.UploadLFS(t.Context(), model("acme/m"), files[150*i:150*i+150], remote.UploadOptions{})
-		}()
-	}
-	for range 2 {
-		if err := <-errs; err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := most.Load(); n > 32 {
-		t.Errorf("%d at once", n)
-	}
-	if n := hub.Counts()[hubtest.KindLFSPut].N; n != 300 {
-		t.Errorf("%d uploads", n)
-	}
-}
-
 // A part that fails again and again is sent again, and no other is.
 func TestPartsAreResumed(t *testing.T) {
 	hub := newHub(t, hubtest.Options{MultipartOver: 50_000, PartSize: 10_000})
