@@ -415,3 +415,85 @@ func TestLinkToIgnored(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A link whose copy goes to another branch, or is left out by a pattern in part,
+// goes or stays as a whole.
+func TestLinksOfPartialCommits(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Put("a", "a")
+	tr := w.tree("acme/m")
+	mkdir(t, tr, "d")
+	save(t, tr, "d/f.txt", "f")
+	save(t, tr, "d/g.tmp", "g")
+	ln(t, tr, "d", "ld")
+	ln(t, tr, "d/f.txt", "lf")
+	if _, err := tr.Commit(ctx, CommitOptions{Ignore: []string{"*.tmp"}}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a": "a", "d/f.txt": "f", "lf": "f"}
+	if d := cmp.Diff(want, remoteFiles(r)); d != "" {
+		t.Error(d)
+	}
+	shown := map[string]string{"a": "a", "d/f.txt": "f", "d/g.tmp": "g", "lf": "f", "ld": "-> d"}
+	check := func() {
+		t.Helper()
+		if d := cmp.Diff(shown, files(view(t, tr))); d != "" {
+			t.Error(d)
+		}
+	}
+	check()
+	if reasons(t, tr)["ld"] == "" {
+		t.Errorf("%+v", tr.Status(ctx).Staged)
+	}
+	w.crash()
+	w.open()
+	tr = w.tree("acme/m")
+	check()
+	if _, err := tr.Commit(ctx, CommitOptions{Branch: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, remoteFiles(r)); d != "" {
+		t.Error(d)
+	}
+	for p, c := range map[string]string{"ld/f.txt": "f", "ld/g.tmp": "g", "d/g.tmp": "g"} {
+		if got := string(r.Read("other", p)); got != c {
+			t.Errorf("%s on the other branch: %q", p, got)
+		}
+	}
+	shown = want
+	check()
+	w.crash()
+	w.open()
+	tr = w.tree("acme/m")
+	check()
+	if tr.Dirty() {
+		t.Errorf("%+v", tr.Status(ctx).Staged)
+	}
+}
+
+// An export has the links, and a discard takes one away.
+func TestLinksExportedAndDiscarded(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m").Put("a", "a")
+	tr := w.tree("acme/m")
+	mkdir(t, tr, "d")
+	ln(t, tr, "../a", "d/l")
+	to := t.TempDir() + "/out"
+	if _, err := Export(ctx, w.store.Dir(), w.client.Endpoint(), parse(t, "acme/m"), to); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.Readlink(to + "/files/d/l"); got != "../a" {
+		t.Error(got, err)
+	}
+	deltas, err := tr.Diff(ctx, "d")
+	if err != nil || len(deltas) != 1 || deltas[0].Path != "d/l" {
+		t.Errorf("%+v, %v", deltas, err)
+	}
+	if _, err := tr.Discard(ctx, "d/l"); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"a": "a"}, files(view(t, tr))); d != "" {
+		t.Error(d)
+	}
+}

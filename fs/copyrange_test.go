@@ -129,3 +129,29 @@ func TestReflink(t *testing.T) {
 		}
 	}
 }
+
+// Repos are file systems of their own for rename, so that mv copies; the copy
+// itself needs no bytes through the caller.
+func TestAcrossRepos(t *testing.T) {
+	f := mountHub(t, opts{Fill: func(h *hubtest.Hub) {
+		h.Repo("me/m").Commit("main", "all", map[string]string{"a": noise(100_000), "d/x": "X"})
+		h.Repo("me/n").Put("b", "B")
+	}})
+	for _, name := range []string{"a", "d"} {
+		wantErrno(t, os.Rename(f.path("me/m/"+name), f.path("me/n/"+name)), syscall.EXDEV)
+		wantErrno(t, unix.Renameat2(unix.AT_FDCWD, f.path("me/m/"+name), unix.AT_FDCWD, f.path("me/n/b"), unix.RENAME_EXCHANGE), syscall.EXDEV)
+	}
+	w := tmpfile(t, f.path("me/m"), os.O_RDWR)
+	wantErrno(t, linkByFd(w, f.path("me/n/tmp")), syscall.EXDEV)
+	must(t, w.Close())
+	copyAll(t, f.path("me/m/a"), f.path("me/n/a"), 0)
+	wantContent(t, f.path("me/n/a"), noise(100_000))
+	out, err := exec.Command("mv", f.path("me/m/d"), f.path("me/n/d")).CombinedOutput()
+	if err != nil {
+		t.Errorf("mv: %v: %s", err, out)
+	}
+	wantContent(t, f.path("me/n/d/x"), "X")
+	_, err = unix.Open(f.path("me"), unix.O_TMPFILE|unix.O_RDWR, 0o600)
+	wantErrno(t, err, syscall.EOPNOTSUPP)
+	must(t, tmpfile(t, f.path("me/m"), os.O_RDWR).Close())
+}
