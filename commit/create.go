@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"syscall"
 	"time"
 )
@@ -21,62 +22,89 @@ func opError(op string, d *Dir, name string, err error) error {
 // Create stages a new empty file. If the name exists already, that is
 // fs.ErrExist with excl; without, the file it means is given as Edit gives it.
 func (d *Dir) Create(ctx context.Context, name string, perm fs.FileMode, excl bool) (*File, error) {
+	f, g, err := d.create(ctx, name, perm, excl, true)
+	if g != nil {
+		err = g.Close()
+	}
+	return f, err
+}
+
+// CreateOpen is Create with excl, then File.Open(os.O_RDWR) without looking the
+// file up again.
+func (d *Dir) CreateOpen(ctx context.Context, name string, perm fs.FileMode) (*File, *os.File, error) {
+	return d.create(ctx, name, perm, true, false)
+}
+
+// create gives a new file with its descriptor. A commit finds the file busy as
+// long as that is open; await is for a caller that closes it.
+func (d *Dir) create(ctx context.Context, name string, perm fs.FileMode, excl, await bool) (*File, *os.File, error) {
 	if err := checkName(d.Path(), name); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w := d.w
 	if err := w.Writable(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	fail := func(err error) (*File, *os.File, error) { return nil, nil, opError("create", d, name, err) }
 	s, err := d.look(ctx, name)
 	if err != nil {
-		return nil, opError("create", d, name, err)
+		return fail(err)
 	}
 	for {
 		if s.exists() {
 			switch {
 			case excl:
-				return nil, opError("create", d, name, fs.ErrExist)
+				return fail(fs.ErrExist)
 			case s.dir() != nil:
-				return nil, opError("create", d, name, syscall.EISDIR)
+				return fail(syscall.EISDIR)
 			}
-			return d.Edit(ctx, name, false)
+			f, err := d.Edit(ctx, name, false)
+			return f, nil, err
 		}
-		f, err := w.fresh(perm)
+		f, g, err := w.freshOpen(perm)
 		if err != nil {
-			return nil, opError("create", d, name, err)
+			return fail(err)
 		}
-		f.await()
+		if await {
+			f.await()
+		}
 		ok, err := w.name(f, &s)
 		if ok {
-			return f, nil
+			return f, g, nil
 		}
 		f.st.discard(f)
+		g.Close()
 		if err != nil {
-			return nil, opError("create", d, name, err)
+			return fail(err)
 		}
 		if s, err = d.look(ctx, name); err != nil {
-			return nil, opError("create", d, name, err)
+			return fail(err)
 		}
 	}
 }
 
-// fresh makes a staged file without a name.
-func (w *Worktree) fresh(perm fs.FileMode) (*File, error) {
+// freshOpen makes a staged file without a name, open for reading and writing.
+func (w *Worktree) freshOpen(perm fs.FileMode) (*File, *os.File, error) {
 	w.mu.RLock()
 	st := w.st
 	w.mu.RUnlock()
 	if st == nil {
-		return nil, errDropped
+		return nil, nil, errDropped
 	}
 	seq, g, err := st.newFile()
 	if err != nil {
+		return nil, nil, err
+	}
+	return w.newFile(st, seq, perm), g, nil
+}
+
+// fresh makes a staged file without a name.
+func (w *Worktree) fresh(perm fs.FileMode) (*File, error) {
+	f, g, err := w.freshOpen(perm)
+	if err != nil {
 		return nil, err
 	}
-	if err := g.Close(); err != nil {
-		return nil, err
-	}
-	return w.newFile(st, seq, perm), nil
+	return f, g.Close()
 }
 
 // name gives a file the name of a slot, if that is still valid.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	iofs "io/fs"
+	"os"
 	"syscall"
 	"time"
 
@@ -44,7 +45,7 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 		return fail(err)
 	}
 	// Always exclusive: what is there already has a node, and no second one.
-	file, err := dir.Create(op, name, iofs.FileMode(mode&0o777), true)
+	file, g, err := dir.CreateOpen(op, name, iofs.FileMode(mode&0o777))
 	if errors.Is(err, iofs.ErrExist) && flags&syscall.O_EXCL == 0 {
 		err = syscall.ESTALE // the kernel did not know; it looks again and opens it
 	}
@@ -54,13 +55,14 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, o
 	d.touch()
 	ino, _ := d.names.get(name, file, 0)
 	n := &stagedNode{m: d.m, ino: ino, file: file}
-	h, fuseFlags, err := n.open(flags &^ syscall.O_TRUNC)
 	if flags&syscall.O_ACCMODE == syscall.O_RDONLY {
-		file.NotAwaited()
+		// A reader must not make the file busy.
+		g.Close()
+		if g, err = file.Open(os.O_RDONLY); err != nil {
+			return fail(err)
+		}
 	}
-	if err != nil {
-		return fail(err)
-	}
+	h, fuseFlags := n.opened(g, flags)
 	if flags&(syscall.O_SYNC|syscall.O_DSYNC) != 0 {
 		// Writes by passthrough send no FSYNC: what makes the name durable has
 		// to be done now.

@@ -154,6 +154,13 @@ func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
 			return nil, 0, err
 		}
 	}
+	h, fuseFlags := n.opened(f, flags)
+	return h, fuseFlags, nil
+}
+
+// opened makes a handle of a descriptor.
+func (n *stagedNode) opened(f *os.File, flags uint32) (*stagedHandle, uint32) {
+	write := flags&syscall.O_ACCMODE != syscall.O_RDONLY
 	h := &stagedHandle{n: n, f: f, write: write, sync: write && flags&(syscall.O_SYNC|syscall.O_DSYNC) != 0}
 	if h.sync {
 		n.syncing.Add(1)
@@ -169,7 +176,7 @@ func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
 	if !write || h.passthrough {
 		fuseFlags |= fuse.FOPEN_NOFLUSH
 	}
-	return h, fuseFlags, nil
+	return h, fuseFlags
 }
 
 // reclaim is called when the file has lost its name or, without one, a handle.
