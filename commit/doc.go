@@ -19,6 +19,9 @@
 // link in it is followed out. A repo has no directory here until its first
 // change, and none any more once nothing is staged and the store is closed.
 //
+// Inspect and Export read all that without a lock, a request or a change, while
+// others have it open, and as far as it is readable.
+//
 // # Rules
 //
 // Content is named by number, not by path: a rename, of a file or of a tree,

@@ -49,6 +49,12 @@
 // caller's pending signals decide: only those that end or interrupt a program
 // on purpose end the wait. See opContext.
 //
+// # Idle commits
+//
+// With Options.CommitEvery an autoCommitter looks at the staged files every now
+// and then, since writes by passthrough make no call here, and commits what was
+// left alone.
+//
 // # Locks
 //
 // A node's mu is a leaf, but for registering a backing file. go-fuse's own

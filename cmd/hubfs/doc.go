@@ -24,6 +24,20 @@
 // The other commands talk to a mount through the files of MNT/.hubfs (control.go).
 // There is no socket: who may use the mount's files may use these.
 //
+// # Staged work without a mount
+//
+// "hubfs stage" works on the state directory. ls and export only look (package
+// commit's Inspect and Export), whoever has the work open; sync and drop take
+// its lock as a mount does, and are refused while a mount has it.
+//
+// # Output
+//
+// Results go to standard output, progress and errors to standard error. With
+// --json there is one object on standard output, also after an error; its
+// shapes are in SEMANTICS.md, and a test compares them. Text of others, names
+// and servers' words, goes to a terminal with its control characters escaped
+// (shown.go).
+//
 // A mount whose daemon was killed may hang for ever, and so may whoever touches
 // it, even against SIGKILL. So no command does before health (health.go) has
 // looked for the daemon; names of paths are resolved as far as the mount only;

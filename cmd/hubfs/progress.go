@@ -24,7 +24,8 @@ type progress struct {
 type repoProgress struct {
 	bar   *mpb.Bar
 	phase string
-	text  atomic.Pointer[string] // read by the goroutine that draws
+	text  atomic.Pointer[string] // before the bar; read by the goroutine that draws
+	bytes atomic.Pointer[string] // after it
 }
 
 func newProgress(w io.Writer) *progress {
@@ -45,6 +46,7 @@ func (p *progress) event(repo string, e commit.Event) {
 	if r == nil {
 		r = &repoProgress{}
 		r.text.Store(new(string))
+		r.bytes.Store(new(string))
 		p.repos[repo] = r
 	}
 	changed := r.phase != e.Phase
@@ -67,11 +69,12 @@ func (p *progress) event(repo string, e commit.Event) {
 			mpb.BarRemoveOnComplete(),
 			mpb.PrependDecorators(decor.Name(repo+" ", decor.WCSyncSpaceR),
 				decor.Any(func(decor.Statistics) string { return *r.text.Load() }, decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(decor.CountersKiloByte("% .1f / % .1f")),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *r.bytes.Load() })),
 		)
 	}
-	text := barText(e)
+	text, bytes := barText(e), humanize.Bytes(uint64(max(e.Done, 0)))+" / "+humanize.Bytes(uint64(max(e.Total, 0)))
 	r.text.Store(&text)
+	r.bytes.Store(&bytes)
 	// A total that has been reached would end the bar before the next phase.
 	r.bar.SetTotal(max(e.Total, e.Done+1), false)
 	r.bar.SetCurrent(e.Done)
