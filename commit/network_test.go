@@ -113,6 +113,9 @@ func (w *wire) names(err error) bool {
 	if strings.Contains(path, "/preupload/") && strings.Contains(err.Error(), "preupload") {
 		return true
 	}
+	if strings.Contains(path, "/resolve") && strings.Contains(err.Error(), "moved.txt: ") {
+		return true
+	}
 	if errors.Is(err, remote.ErrConflict) {
 		return strings.Contains(err.Error(), "the branch")
 	}
