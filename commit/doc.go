@@ -31,6 +31,14 @@
 // end of the process; Sync makes it survive the end of the machine. Opening
 // always replays the journal up to its first bad line and cuts it there.
 //
+// What a name leads to outlives, on the disk, the record that takes the name
+// away: a power cut may take the record and not the removal. Nothing is taken
+// to be durable that an earlier process did: recovery syncs what it found before
+// it builds on it.
+//
+// Every effect on the state directory goes through the seam, which tests record
+// and interrupt.
+//
 // A symbolic link is staged like a file, but no commit has it: it becomes a copy
 // of what it leads to when the plan is made, as a whole or not at all.
 //

@@ -100,8 +100,8 @@ func (w *Worktree) recover(ctx context.Context, st *state, id identity) error {
 		}
 	}
 	if len(w.pending) == 0 {
-		if rs := w.records(); st.journal.length() > 2*len(rs)+100 || st.journal.sums.alone {
-			if err := st.journal.rewrite(rs); err != nil {
+		if st.journal.length() > 2*w.root.count()+100 || st.journal.sums.alone {
+			if err := st.journal.rewrite(w.records()); err != nil {
 				return err
 			}
 		}

@@ -43,6 +43,17 @@ func (d *Dir) records(rs []record, at string) []record {
 	return rs
 }
 
+// count is about how many records the names in d and below need.
+func (d *Dir) count() int {
+	n := len(d.kids)
+	for _, k := range d.kids {
+		if k.dir != nil {
+			n += k.dir.count()
+		}
+	}
+	return n
+}
+
 func (d *Dir) record(p string) record {
 	r := record{Op: opDir, P: p, M: uint32(d.mode)}
 	if d.based {
