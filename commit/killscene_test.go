@@ -279,15 +279,18 @@ func krandom(r *rand.Rand, n int) kscene {
 				add(kstep{Op: op, P: p, Q: q})
 			}
 		case "sync":
-			closeAll()
-			add(kstep{Op: op})
+			// With nothing to commit it does nothing.
+			if !maps.Equal(k.files(), k.base) {
+				closeAll()
+				add(kstep{Op: op})
+			}
 		case "theirs":
 			// Not where a conflict could come of it.
 			add(kstep{Op: op, P: fmt.Sprint("their/", count%4), D: text})
 		case "restart":
-			// With nothing staged the others' work comes with it: not for the
-			// model to know.
-			if maps.Equal(k.base, k.hub) {
+			// With nothing staged the others' work comes with it, and empty
+			// directories go: not for the model to know.
+			if maps.Equal(k.base, k.hub) && !slices.ContainsFunc(k.root.dirs("", nil), func(p string) bool { return len(k.root.find(p).kids) == 0 }) {
 				closeAll()
 				add(kstep{Op: op})
 			}

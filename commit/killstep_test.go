@@ -244,7 +244,14 @@ func killChild() {
 		t.Fatal("seccomp: ", err)
 	}
 	r.start()
+	isNew := job.Steps[0].Op == "new"
+	if !isNew {
+		r.tree() // from now on it has its base
+	}
 	if job.Recover {
+		if isNew && len(r.store.Staged()) == 0 {
+			return // not even begun
+		}
 		r.tree()
 		r.step(kstep{Op: "force"}, len(job.Steps))
 		return
