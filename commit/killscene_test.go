@@ -49,7 +49,7 @@ func ksteps(text string) (steps []kstep) {
 			s.H = arg(1)
 		case "chmod":
 			s.P, s.N = arg(1), 0o600
-		case "mv", "swap":
+		case "mv", "swap", "link":
 			s.P, s.Q = arg(1), arg(2)
 		case "theirs":
 			s.P, s.D = arg(1), arg(2)
@@ -188,6 +188,78 @@ var kscenes = []kscene{
 		create end h
 		write h 0 end
 		close h`)},
+	{"conflicts", kstart, ksteps(`
+		trunc config.json h
+		write h 0 {ours}
+		close h
+		open model.bin h
+		write h 0 ours
+		close h
+		theirs config.json {theirs}
+		theirs other their-other
+		conflict
+		create more h
+		write h 0 more
+		close h
+		force
+		trunc config.json h
+		write h 0 {ours2}
+		close h
+		mv old moved
+		theirs config.json {theirs2}
+		conflict
+		discard config.json
+		rm moved/y
+		sync
+		create end h
+		write h 0 end`)},
+	{"links and parts", kstart, ksteps(`
+		link link README.md
+		create one.bin h
+		write h 0 \x00one
+		close h
+		create two.bin h
+		write h 0 \x00two
+		close h
+		open config.json h
+		write h 0 [1]
+		close h
+		link second two.bin
+		rm gone
+		split
+		mv link old/link
+		rm second
+		create three.bin h
+		write h 0 \x00three
+		close h
+		create four.bin h
+		write h 0 \x00four
+		close h
+		mv model.bin old/model.bin
+		split
+		create end h
+		write h 0 end`)},
+	{"a pull request", kstart, ksteps(`
+		open config.json h
+		write h 0 [pr]
+		close h
+		create new.bin h
+		write h 0 \x00new
+		close h
+		mv old moved
+		rm gone
+		pr
+		open config.json h
+		write h 0 [main]
+		close h
+		sync
+		create second h
+		write h 0 second
+		close h
+		theirs other their-other
+		pr
+		create end h
+		write h 0 end`)},
 	{"a new repo", nil, ksteps(`
 		new
 		create README.md h

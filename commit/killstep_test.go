@@ -27,7 +27,9 @@ import (
 //	fsync P, chmod P N, mkdir P, rmdir P, rm P, mv P Q, swap P Q
 //	sync           makes a commit; force: ours over theirs; conflict: has to be refused
 //	theirs P D     another one's commit; empty D removes the file
-//	discard P      drops what is staged there
+//	discard P      drops what is staged there, which settles all conflicts
+//	link P Q       makes a symbolic link
+//	pr             opens a pull request; split: makes several commits
 //	restart        ends and opens the store
 //	new            stages the repo, which is not on the Hub
 type kstep struct {
@@ -155,9 +157,24 @@ func (k *kstate) do(s kstep) {
 		if err := rename(d, name, to, newName, flags); err != nil {
 			panic(fmt.Sprintf("%v: %v", s, err))
 		}
-	case "sync", "force":
+	case "pr":
+		k.root = newModel()
+		k.place(k.base)
+	case "discard":
+		d, name := k.at(s.P)
+		delete(d.kids, name)
+		if c, ok := k.base[s.P]; ok {
+			d.kids[name] = &model{content: c}
+		}
+		k.merge()
+		k.base = maps.Clone(k.hub)
+	case "link":
+		d, name := k.at(s.P)
+		d.kids[name] = &model{content: "-> " + s.Q}
+	case "sync", "force", "split":
 		k.onHub = true
 		k.merge()
+		k.follow()
 		k.base = k.files()
 		k.hub = maps.Clone(k.base)
 	case "theirs":
@@ -189,14 +206,7 @@ func kviews(start map[string]string, steps []kstep) []kview {
 		// next opening if nothing is staged.
 		m := newKstate(k.base)
 		m.root, m.hub = newModel(), k.hub
-		for p, c := range v.view {
-			if d, ok := strings.CutSuffix(p, "/"); ok {
-				m.mkdirs(d)
-			} else {
-				m.mkdirs(parentOf(p))
-				m.root.put(p, c)
-			}
-		}
+		m.place(v.view)
 		m.merge()
 		v.merged = m.root.view("", map[string]string{})
 		v.hub = maps.Clone(k.hub)
@@ -206,6 +216,35 @@ func kviews(start map[string]string, steps []kstep) []kview {
 		}
 		k.do(steps[i])
 	}
+}
+
+// place puts files and directories into the tree.
+func (k *kstate) place(view map[string]string) {
+	for p, c := range view {
+		if d, ok := strings.CutSuffix(p, "/"); ok {
+			k.mkdirs(d)
+		} else {
+			k.mkdirs(parentOf(p))
+			k.root.put(p, c)
+		}
+	}
+}
+
+// follow makes links what they lead to, as a commit does.
+func (k *kstate) follow() {
+	for p, c := range k.files() {
+		if target, ok := strings.CutPrefix(c, "-> "); ok {
+			k.root.put(p, k.root.find(target).content)
+		}
+	}
+}
+
+// followed is a view as a commit makes it.
+func followed(view map[string]string) map[string]string {
+	k := newKstate(nil)
+	k.place(view)
+	k.follow()
+	return k.files()
 }
 
 func (k *kstate) mkdirs(p string) {
@@ -385,9 +424,22 @@ func (r *krun) step(s kstep, i int) {
 	case "swap":
 		to, newName := at(t, w, s.Q)
 		r.check(d.Rename(ctx, name, to, newName, Exchange))
-	case "sync", "force", "conflict":
-		_, err := ksync(ctx, w, i)
+	case "discard":
+		_, err := w.Discard(ctx, s.P)
+		r.check(err)
+	case "link":
+		_, err := d.Symlink(ctx, name, s.Q)
+		r.check(err)
+	case "sync", "force", "conflict", "pr", "split":
+		if s.Op == "split" {
+			r.store.maxLarge = 1
+		}
+		_, err := ksync(ctx, w, s.Op, i)
+		r.store.maxLarge = maxLarge
 		var c *ConflictError
+		if r.job.Recover && errors.Is(err, remote.ErrUnknownOutcome) {
+			return // of a pull request: it may still appear
+		}
 		if s.Op == "conflict" && !errors.As(err, &c) {
 			t.Fatal("no conflict: ", err)
 		} else if s.Op != "conflict" {
@@ -399,8 +451,8 @@ func (r *krun) step(s kstep, i int) {
 }
 
 // ksync makes the commit of step i: its title says so.
-func ksync(ctx context.Context, w *Worktree, i int) (Result, error) {
-	return w.Commit(ctx, CommitOptions{Message: fmt.Sprint("sync ", i)})
+func ksync(ctx context.Context, w *Worktree, op string, i int) (Result, error) {
+	return w.Commit(ctx, CommitOptions{Message: fmt.Sprint("sync ", i), Force: op == "force", CreatePR: op == "pr", Split: op == "split"})
 }
 
 // kpaths are the files of a view, sorted.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +15,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hubfs/hubfs/integration/proof"
+	"github.com/hubfs/hubfs/remote"
 	"github.com/hubfs/hubfs/remote/hubtest"
 )
 
@@ -138,30 +141,54 @@ func (k *kworld) verify(c kcase, id, dir string, done int) error {
 	got := kclean(view(errs, tr))
 	at := -1
 	for i := done; i <= min(done+1, len(c.scene.steps)) && at < 0; i++ {
-		if loose := c.second.n != 0 || i == len(c.scene.steps) || restarted(c.scene.steps[:i]); ksame(got, views[i].view, loose) || ksame(got, views[i].merged, loose) {
+		if loose := c.second.n != 0 || i == len(c.scene.steps) || restarted(c.scene.steps[:i]); ksame(got, views[i].view, loose) || ksame(got, views[i].merged, loose) ||
+			c.second.n != 0 && (ksame(files(got), followed(views[i].view), true) || ksame(files(got), followed(views[i].merged), true)) {
 			at = i
 		}
 	}
 	if at < 0 {
 		return fmt.Errorf("after %d steps, in %v (-want +got):\n%s", done, next(c.scene.steps, done), cmp.Diff(views[done].view, got))
 	}
-	want := files(views[at].merged)
-	if c.late {
+	steps := c.scene.steps
+	wants := []map[string]string{followed(views[at].merged)}
+	if at < len(steps) && steps[at].Op == "pr" {
+		// It may have been made: then that is where the work is.
+		wants = append(wants, followed(views[at+1].merged))
+	}
+	if c.late && len(wants) == 1 {
 		// Work that goes on before the outcome of the last commit is known.
 		for _, p := range kpaths(got) {
-			if c.touch(p) {
+			if c.touch(p) && !strings.HasPrefix(got[p], "-> ") {
 				do(errs, tr, []string{"edit", p, "+late"})
-				want[p] += "+late"
+				now := maps.Clone(views[at].merged)
+				now[p] += "+late"
+				wants[0] = followed(now)
 				break
 			}
 		}
 	}
-	if _, err := ksync(ctx, tr, len(c.scene.steps)); err != nil {
+	res, err := ksync(ctx, tr, "sync", len(steps))
+	var clash *ConflictError
+	switch {
+	case errors.As(err, &clash) && views[at].conflicts:
+		if d := cmp.Diff(got, kclean(view(errs, tr))); d != "" && !c.late {
+			return fmt.Errorf("after a conflict (-want +got):\n%s", d)
+		}
+		res, err = ksync(ctx, tr, "force", len(steps))
+	case errors.Is(err, remote.ErrUnknownOutcome) && len(wants) == 2:
+		w.store.now = func() time.Time { return time.Now().Add(2 * pullPatience) }
+		res, err = ksync(ctx, tr, "sync", len(steps))
+	}
+	if err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
-	if d := cmp.Diff(want, files(kclean(view(errs, tr)))); d != "" {
+	n := 0
+	if now := files(kclean(view(errs, tr))); len(wants) == 2 && cmp.Equal(wants[1], now) {
+		n = 1
+	} else if d := cmp.Diff(wants[0], now); d != "" && !(res.Unchanged && cmp.Equal(files(got), now)) {
 		return fmt.Errorf("after the sync (-want +got):\n%s", d)
 	}
+	want := wants[n]
 	if c.scene.start == nil && tr.New() && len(want) == 0 {
 		return errs.err // a repo is made with its first file
 	}
@@ -169,7 +196,10 @@ func (k *kworld) verify(c kcase, id, dir string, done int) error {
 	if d := cmp.Diff(want, remoteFiles(r)); d != "" {
 		return fmt.Errorf("the Hub (-want +got):\n%s", d)
 	}
-	if err := kcommits(r, c.scene.steps, views, c.second.n != 0); err != nil {
+	if err := kpulls(r, w.client, parse(errs, id), steps, views, at+n); err != nil {
+		return err
+	}
+	if err := kcommits(r, steps, views, c.second.n != 0); err != nil {
 		return err
 	}
 	if tr.Dirty() {
@@ -208,13 +238,21 @@ func ksame(a, b map[string]string, loose bool) bool {
 
 // kcommits looks at each commit: one for a sync at most, with what was there then.
 func kcommits(r *hubtest.Repo, steps []kstep, views []kview, twice bool) error {
-	seen := make(map[int]bool)
+	seen, title := make(map[int]bool), make(map[string]bool)
 	for _, c := range r.Log("main") {
 		n, ok := strings.CutPrefix(c.Title, "sync ")
 		if !ok {
 			continue
 		}
+		n, part, _ := strings.Cut(n, " ")
 		i, err := strconv.Atoi(n)
+		if err == nil && i < len(steps) && steps[i].Op == "split" {
+			if title[n+part] {
+				return fmt.Errorf("the commit %q is there twice", c.Title)
+			}
+			title[n+part] = true
+			continue
+		}
 		if err != nil || seen[i] && !(twice && i == len(steps)) {
 			return fmt.Errorf("the commit %q is there twice", c.Title)
 		}
@@ -230,6 +268,40 @@ func kcommits(r *hubtest.Repo, steps []kstep, views []kview, twice bool) error {
 		}
 		if d := cmp.Diff(views[i+1].hub, got); d != "" {
 			return fmt.Errorf("commit %q (-want +got):\n%s", c.Title, d)
+		}
+	}
+	return nil
+}
+
+// kpulls looks at each pull request: one for a step at most, with what was
+// staged then, and all of those before step n.
+func kpulls(r *hubtest.Repo, client *remote.Client, repo remote.Repo, steps []kstep, views []kview, n int) error {
+	made := make(map[string]bool)
+	for pr, err := range client.PullRequests(ctx, repo) {
+		if err != nil {
+			return err
+		}
+		if made[pr.Title] {
+			return fmt.Errorf("the pull request %q is there twice", pr.Title)
+		}
+		made[pr.Title] = true
+		i, err := strconv.Atoi(strings.TrimPrefix(pr.Title, "sync "))
+		if err != nil || steps[i].Op != "pr" || i >= n {
+			return fmt.Errorf("a pull request %q", pr.Title)
+		}
+		got := make(map[string]string)
+		for p := range r.Files(pr.Ref()) {
+			if p != attributes {
+				got[p] = string(r.Read(pr.Ref(), p))
+			}
+		}
+		if d := cmp.Diff(followed(views[i].merged), got); d != "" && !cmp.Equal(followed(views[i].view), got) {
+			return fmt.Errorf("pull request %q (-want +got):\n%s", pr.Title, d)
+		}
+	}
+	for i, s := range steps[:n] {
+		if s.Op == "pr" && !made[fmt.Sprint("sync ", i)] {
+			return fmt.Errorf("the pull request of step %d is not there", i)
 		}
 	}
 	return nil
