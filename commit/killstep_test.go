@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/hubfs/hubfs/blockcache"
@@ -308,8 +309,9 @@ type khandle struct {
 
 // krun is a process under way.
 type krun struct {
-	t      childT
+	t      testing.TB
 	job    kjob
+	seam   seam
 	client *remote.Client
 	cache  *blockcache.Cache
 	store  *Store
@@ -331,6 +333,7 @@ func (r *krun) start() {
 	r.check(err)
 	r.store, err = Open(ctx, Options{Dir: filepath.Join(r.job.Dir, "state"), Client: r.client, Cache: r.cache})
 	r.check(err)
+	r.store.seam = r.seam
 }
 
 func (r *krun) stop() {
