@@ -26,6 +26,7 @@ type journal struct {
 	safe   int64 // up to here in that count all is durable
 	lines  int
 	sums   chain // of the lines up to size
+	named  bool  // the file's name is durable, so that syncing the file is enough
 	err    error // sticky: the file is in a state nothing may be added to
 }
 
@@ -47,7 +48,7 @@ func newJournal(d *disk, size int64, lines int, sums chain) (*journal, error) {
 			return nil, err
 		}
 	}
-	j := &journal{disk: d, f: f, size: size, lines: lines, sums: sums}
+	j := &journal{disk: d, f: f, size: size, lines: lines, sums: sums, named: true}
 	j.barrier = newBarrier(j.flush)
 	return j, nil
 }
@@ -103,7 +104,9 @@ func (j *journal) flush() error {
 	if err != nil {
 		return err
 	}
-	err = j.disk.sync(f)
+	if err = j.disk.sync(f); err == nil {
+		err = j.name()
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if f != j.f {
@@ -132,21 +135,51 @@ func (j *journal) rewrite(rs []record) error {
 	if j.f == nil {
 		return fs.ErrClosed
 	}
-	if err := j.disk.replace(journalName, b); err != nil {
-		err = fmt.Errorf("journal: %w", err)
-		if errors.Is(err, errReplaced) {
-			j.err = err // the file that is open has no name any more
-		}
-		return err
-	}
+	rerr := j.disk.replace(journalName, b)
+	// It may be there after an error too: then the old file has no name any more,
+	// and what is added to it would be lost.
 	f, err := j.disk.open(journalName, os.O_WRONLY|os.O_APPEND)
 	if err != nil {
-		j.err = fmt.Errorf("journal: %w", err)
+		j.err = fmt.Errorf("journal: %w", errors.Join(rerr, err))
 		return j.err
 	}
+	if rerr != nil && same(f, j.f) {
+		f.Close()
+		return fmt.Errorf("journal: %w", rerr)
+	}
 	j.f.Close()
-	j.safe = j.pos
 	j.f, j.size, j.synced, j.lines, j.sums, j.err = f, int64(len(b)), int64(len(b)), len(rs), sums, nil
+	if rerr != nil {
+		j.named, j.synced = false, 0
+		return fmt.Errorf("journal: %w", rerr)
+	}
+	j.named = true
+	return nil
+}
+
+// same reports whether both are one file; if that can't be told, that they are.
+func same(f, g *os.File) bool {
+	a, err := f.Stat()
+	b, berr := g.Stat()
+	return err != nil || berr != nil || os.SameFile(a, b)
+}
+
+// name makes the name of the journal's file durable if it is not.
+func (j *journal) name() error {
+	j.mu.Lock()
+	f, named := j.f, j.named
+	j.mu.Unlock()
+	if named {
+		return nil
+	}
+	if err := j.disk.syncDir("."); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.f == f {
+		j.named = true
+	}
 	return nil
 }
 
