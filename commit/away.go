@@ -100,6 +100,19 @@ func (l *leaving) dir(d *Dir, name string, k *kid, late bool) {
 	default:
 		k.dir.based, k.dir.origin = true, at
 		d.kids[name] = &kid{dir: k.dir, gen: k.gen, through: unchecked}
+		k.dir.lookAgain()
 	}
 	l.changes = append(l.changes, Change{Dir: d, Name: name})
+}
+
+// lookAgain makes the directories below that are there only because the base has
+// them be those of the place where d is now.
+func (d *Dir) lookAgain() {
+	for name, k := range d.kids {
+		if k.dir != nil && k.through != nil {
+			k.dir.based, k.dir.origin = true, join(d.origin, name)
+			d.kids[name] = &kid{dir: k.dir, gen: k.gen, covers: k.covers, through: unchecked}
+			k.dir.lookAgain()
+		}
+	}
 }

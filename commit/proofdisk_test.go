@@ -42,6 +42,8 @@ type faulty struct {
 	hit   atomic.Pointer[string]
 
 	over atomic.Bool // there are no more faults
+
+	unsynced sync.Map // staged content whose sync failed, by name
 }
 
 func (y *faulty) around(e effect, do func() error) error {
@@ -53,9 +55,12 @@ func (y *faulty) around(e effect, do func() error) error {
 	if !hit || y.fault.n == 0 {
 		return do()
 	}
+	if e.op == effSync {
+		y.unsynced.Store(e.name, true)
+	}
 	if n == y.fault.n {
-		at := e.op + " of " + e.name
-		y.hit.Store(&at)
+		site := e.op + " of " + e.name
+		y.hit.Store(&site)
 		y.on.Store(true)
 	}
 	fail := func(errno syscall.Errno) error { return &fs.PathError{Op: e.op, Path: e.name, Err: errno} }
@@ -122,7 +127,7 @@ func (r *krun) crash() {
 //
 // What others have committed may be shown later than in the model: a commit that
 // could not be noted is found by the next one.
-func (k *kworld) faultRun(s kscene, fault diskFault) (effects int, at string, err error) {
+func (k *kworld) faultRun(s kscene, fault diskFault) (effects int, site string, err error) {
 	id := fmt.Sprintf("acme/m%d", k.next.Add(1))
 	dir := filepath.Join(k.dir, strings.TrimPrefix(id, "acme/"))
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -136,9 +141,9 @@ func (k *kworld) faultRun(s kscene, fault diskFault) (effects int, at string, er
 	r := &krun{t: stepT{k.t}, job: kjob{URL: k.hub.URL(), Dir: dir, Repo: id}, open: map[string]*khandle{}, seam: seam{around: y.around}}
 	r.start()
 	defer func() {
-		at = "nothing"
+		site = "nothing"
 		if p := y.hit.Load(); p != nil {
-			at = *p
+			site = *p
 		}
 		effects = int(y.count.Load())
 		if r.store != nil {
@@ -193,8 +198,8 @@ func (k *kworld) faultRun(s kscene, fault diskFault) (effects int, at string, er
 		}
 		y.on.Store(false)
 		was, is := ksame(got, views[i].view, false) || ksame(got, views[i].merged, false), ksame(got, views[i+1].view, false) || ksame(got, views[i+1].merged, false)
-		if fault.crash {
-			was, is = was || ksame(s.ours(got), s.ours(views[i].view), true), is || ksame(s.ours(got), s.ours(views[i+1].view), true)
+		if fault.crash && !was && !is {
+			was, is = ksame(s.ours(got), s.ours(views[i].view), true), ksame(s.ours(got), s.ours(views[i+1].view), true)
 		}
 		if !was && !is {
 			return 0, "", fmt.Errorf("%v failed (%w), and there is something else (-want +got):\n%s", step, err, cmp.Diff(views[i].view, got))
@@ -214,7 +219,16 @@ func (k *kworld) faultRun(s kscene, fault diskFault) (effects int, at string, er
 				continue
 			}
 		}
-		if err := r.try(step, i); err != nil {
+		err2 := r.try(step, i)
+		if step.Op == "fsync" {
+			d, name := at(k.t, r.tree(), step.P)
+			n, err := d.Lookup(ctx, name)
+			if _, ok := y.unsynced.Load(filepath.Base(n.File.name())); err != nil || ok != (err2 != nil) {
+				return 0, "", fmt.Errorf("%v: sync failed %t, and then: %v", step, ok, err2)
+			}
+			continue
+		}
+		if err := err2; err != nil {
 			return 0, "", fmt.Errorf("%v failed (%w), and again when the fault was over: %w", step, err, err)
 		}
 	}

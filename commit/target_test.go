@@ -373,3 +373,31 @@ func TestPullRequestsOnly(t *testing.T) {
 		t.Error("a repo is staged where none can be made")
 	}
 }
+
+// A tree that was moved goes back with all that somebody has looked at, when it
+// has become a pull request.
+func TestMovedTreeGoesAway(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m").Commit("main", "start", map[string]string{"old/sub/z": "z", "old/sub/deep/y": "y", "old/x": "x"})
+	tr := w.tree("acme/m")
+	want := view(t, tr)
+	mv(t, tr, "old", "moved")
+	view(t, tr)
+	looked := false
+	if _, err := tr.Commit(ctx, CommitOptions{CreatePR: true, Progress: func(e Event) {
+		if !looked && e.Phase == "commit" {
+			looked = true
+			view(t, tr)
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if d := cmp.Diff(want, view(t, tr)); d != "" || tr.Dirty() {
+			t.Error(d, tr.Status(ctx))
+		}
+		w.crash()
+		w.open()
+		tr = w.tree("acme/m")
+	}
+}
