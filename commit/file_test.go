@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -472,31 +471,4 @@ func TestManyFiles(t *testing.T) {
 	if got := tr.st.journal.length(); got > n {
 		t.Errorf("the journal still has %d records", got)
 	}
-}
-
-// A sync that failed is not followed by one that claims to have worked, until
-// the content is written anew: the kernel has dropped what it could not write.
-func TestFailedSyncStays(t *testing.T) {
-	w := newWorld(t)
-	w.hub.Repo("acme/m").Put("a", "a")
-	tr := w.tree("acme/m")
-	f := save(t, tr, "b", "b")
-	fail := true
-	tr.st.disk.hook = func(op, name string) error {
-		if fail && op == effSync && name == filepath.Base(f.name()) {
-			return syscall.EIO
-		}
-		return nil
-	}
-	for range 3 {
-		if err := f.Sync(ctx); !errors.Is(err, syscall.EIO) {
-			t.Error(err)
-		}
-		fail = false
-	}
-	write(t, f, "anew", os.O_TRUNC)
-	if err := f.Sync(ctx); err != nil {
-		t.Error(err)
-	}
-	commitAll(t, tr)
 }
