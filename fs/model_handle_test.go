@@ -335,6 +335,10 @@ func (w *modelWorld) mmap(o modelOp) {
 	prot := unix.PROT_READ
 	if h.writes() {
 		prot |= unix.PROT_WRITE
+	} else {
+		// A page fault that waits for the Hub, which is in this process, could
+		// hold up what it waits for.
+		readAt(h.mnt, 0, st.Size)
 	}
 	m := &modelMap{ino: h.ino, shared: h.writes(), size: st.Size}
 	var err error

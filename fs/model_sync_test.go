@@ -242,7 +242,10 @@ func (w *modelWorld) sync(o modelOp) {
 		req.Ignore = []string{ignored}
 	}
 	must, may := w.conflict(writers)
-	must = must && req.Ignore == nil
+	if req.Ignore != nil {
+		// What is left out may cover what others did.
+		must, may = false, len(changed(w.onHub(w.base), w.onHub("main"))) > 0
+	}
 	commits := len(w.repo.Log("main"))
 	theirHead := w.onHub("main")
 	out := w.ask(req, o.Flags&syncLoses != 0)

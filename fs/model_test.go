@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,17 +23,35 @@ func TestProofModel(t *testing.T) {
 	needPassthrough(t)
 	unix.Umask(0o022)
 	total := proof.N(1500, 110_000, 3_100_000)
-	perWorld := proof.N(750, 2500, 5000)
+	perWorld := proof.N(1500, 2500, 5000)
 	seed := proof.Seed(t)
 	r := proof.Rand(seed)
 	var sum modelCounts
-	for sum.ops < total && !t.Failed() {
-		ops := trace(r.Uint64(), perWorld)
-		sum.add(runTrace(t, ops))
+	var mu sync.Mutex
+	next := func() (ops []modelOp) {
+		mu.Lock()
+		defer mu.Unlock()
+		if total > 0 && !t.Failed() {
+			ops = trace(r.Uint64(), perWorld)
+			total -= len(ops)
+		}
+		return ops
 	}
+	var worlds sync.WaitGroup
+	for range proof.N(1, 2, 2) {
+		worlds.Go(func() {
+			for ops := next(); ops != nil; ops = next() {
+				count := runTrace(t, ops)
+				mu.Lock()
+				sum.add(count)
+				mu.Unlock()
+			}
+		})
+	}
+	worlds.Wait()
 	proof.Say(t, "%d operations, %d syncs, %d commits, %d of others, %d conflicts (%d forced, %d discarded), %d kills, %d restarts, %d drops of names, %d comparisons of everything, %d commits with steps in between, %d busy files, %d edits beside a reader, 0 divergences",
 		sum.ops, sum.syncs, sum.commits, sum.theirs, sum.conflicts, sum.forced, sum.discarded, sum.kills, sum.restarts, sum.drops, sum.checks, sum.concurrent, sum.busy, sum.detached)
-	if sum.ops < total || sum.commits == 0 || sum.conflicts == 0 || sum.kills == 0 {
+	if total > 0 || sum.commits == 0 || sum.conflicts == 0 || sum.kills == 0 {
 		t.Errorf("tried too little: %+v", sum)
 	}
 }
