@@ -197,7 +197,10 @@ func (w *Worktree) taken(p string, e *moved, dir bool) (d *Dir, name string, k *
 	}
 	k = d.kids[name]
 	switch {
-	case k == nil && e != nil:
+	case e != nil && (k == nil || k.dir != nil):
+		// A directory that an earlier base had, and that nobody has looked up
+		// since: when this was done it had gone.
+		w.drop(k)
 		k = &kid{ref: w.ref(e)}
 	case k == nil && dir && d.based:
 		k = d.through(name)
