@@ -497,3 +497,31 @@ func TestLinksExportedAndDiscarded(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// What a link is a copy of may itself be in no commit: it stays staged, and can
+// be written on.
+func TestLinkToWhatIsNeverCommitted(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Put("a", "a")
+	tr := w.tree("acme/m")
+	mkdir(t, tr, ".git")
+	f := save(t, tr, ".git/big.bin", pattern(50_000))
+	ln(t, tr, ".git/big.bin", "l.bin")
+	commitAll(t, tr)
+	want := map[string]string{"a": "a", "l.bin": pattern(50_000)}
+	if d := cmp.Diff(want, remoteFiles(r)); d != "" {
+		t.Error(d)
+	}
+	write(t, f, "!", os.O_APPEND)
+	want[".git/big.bin"] = pattern(50_000) + "!"
+	if d := cmp.Diff(want, files(view(t, tr))); d != "" {
+		t.Error(d)
+	}
+	w.crash()
+	w.open()
+	tr = w.tree("acme/m")
+	if d := cmp.Diff(want, files(view(t, tr))); d != "" {
+		t.Error(d)
+	}
+}
