@@ -288,8 +288,10 @@ func (s *Store) RenameNew(from, to remote.Repo) error {
 	}
 	w.st.disk.path = path
 	w.repo = to
+	// An fsync in it is not to wait for this one: nothing would make it.
+	err = w.st.disk.syncParent()
 	w.allowed, w.assumed, w.refused = false, false, nil // it may be another namespace
 	delete(s.trees, from)
 	s.trees[to] = w
-	return nil
+	return err
 }

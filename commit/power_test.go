@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +58,23 @@ func TestProofPowerCut(t *testing.T) {
 	}
 }
 
+// A new repo that was renamed has its new name after a power cut.
+func TestRenameNewDurable(t *testing.T) {
+	s := newScene(t, t.TempDir(), "alice/new", nil)
+	defer s.end()
+	s.start()
+	m, f := s.all.save("a", "a")
+	s.all.fsync(m, f)
+	to := parse(t, "alice/newer")
+	if err := s.store.RenameNew(parse(t, s.repo), to); err != nil {
+		t.Fatal(err)
+	}
+	l := s.tape.after(len(s.tape.events), cut{}, proof.Rand(1))
+	if want := "state/" + s.store.stateName(to) + "/" + identityName; l.content[want] == "" {
+		t.Errorf("%s is not among %q", want, l.paths)
+	}
+}
+
 // powerCuts is one run of a scene, with the states that are tried of it.
 type powerCuts struct {
 	t        *testing.T
@@ -68,6 +84,7 @@ type powerCuts struct {
 	seen     map[string]bool
 	repeated int
 	commits  int
+	failed   bool
 	told     bool
 	what     string // the state that is tried
 }
@@ -142,7 +159,7 @@ func (p *powerCuts) try(s *scene, n int, state left, head string, deep int) {
 	}
 	defer os.RemoveAll(dir)
 	defer func() {
-		if p.t.Failed() && !p.told {
+		if p.failed && !p.told {
 			p.told = true
 			p.t.Logf("%s\nleft: %q", s.tape.list(n), state.paths)
 		}
@@ -154,10 +171,6 @@ func (p *powerCuts) try(s *scene, n int, state left, head string, deep int) {
 		s.hub.Repo(s.repo).Delete()
 	}
 	w := &scene{world: &world{t: p.t, hub: s.hub, dir: dir}, repo: s.repo}
-	if err := os.MkdirAll(filepath.Join(dir, "state"), 0o700); err != nil {
-		p.t.Error(err)
-		return
-	}
 	if deep == 0 {
 		w.tape = state.resume(p.t, dir)
 	}
@@ -265,6 +278,7 @@ func (l *left) torn() bool {
 }
 
 func (p *powerCuts) bad(format string, args ...any) {
+	p.failed = true
 	p.t.Errorf("%s: %s: %s", p.name, p.what, fmt.Sprintf(format, args...))
 }
 
