@@ -223,7 +223,9 @@ func (k *kworld) faultRun(s kscene, fault diskFault) (effects int, site string, 
 		if step.Op == "fsync" {
 			d, name := at(k.t, r.tree(), step.P)
 			n, err := d.Lookup(ctx, name)
-			if _, ok := y.unsynced.Load(filepath.Base(n.File.name())); err != nil || ok != (err2 != nil) {
+			_, ok := y.unsynced.Load(filepath.Base(n.File.name()))
+			_, dir := y.unsynced.Load(filesName)
+			if ok = ok || dir; err != nil || ok != (err2 != nil) {
 				return 0, "", fmt.Errorf("%v: sync failed %t, and then: %v", step, ok, err2)
 			}
 			continue

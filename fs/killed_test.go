@@ -20,7 +20,11 @@ import (
 )
 
 // A daemonConfig is what a daemon of its own is given.
-type daemonConfig struct{ URL, Mnt, Cache, State, Repo string }
+type daemonConfig struct {
+	URL, Mnt, Cache, State, Repo string
+
+	NoPassthrough bool
+}
 
 func init() {
 	children["daemon"] = func(args []string) error {
@@ -49,7 +53,7 @@ func serveUntilKilled(c daemonConfig) error {
 	if err != nil {
 		return err
 	}
-	srv, err := Mount(c.Mnt, client, store, cache, Options{Repo: &repo})
+	srv, err := Mount(c.Mnt, client, store, cache, Options{Repo: &repo, noPassthrough: c.NoPassthrough})
 	if err != nil {
 		return err
 	}
