@@ -259,7 +259,7 @@ func (w *modelWorld) sync(o modelOp) {
 			diverge("a conflict about %v that is none", out.failed.Paths)
 		}
 		switch must = false; {
-		case o.Flags&syncForces != 0 && !w.directories(out.failed.Paths):
+		case o.Flags&syncForces != 0 && req.Ignore == nil && !w.directories(out.failed.Paths):
 			w.count.forced++
 			req.Force = true
 		case o.Flags&syncDiscards != 0:

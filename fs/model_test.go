@@ -76,10 +76,10 @@ func runTrace(t *testing.T, ops []modelOp) modelCounts {
 	if err == nil {
 		return count
 	}
-	if dump := os.Getenv("HUBFS_MODEL_DUMP"); dump != "" {
-		os.WriteFile(dump, []byte(traceText(ops[:n+1])), 0o644)
+	short := ops[:n+1]
+	if os.Getenv("HUBFS_MODEL_NOSHRINK") == "" {
+		short = shrink(t, short, err)
 	}
-	short := shrink(t, ops[:n+1], err)
 	name := filepath.Join(os.TempDir(), fmt.Sprintf("hubfs-model-%d.trace", time.Now().UnixNano()))
 	os.WriteFile(name, []byte(traceText(short)), 0o644)
 	text := "its end:\n" + traceText(short[max(0, len(short)-30):])
