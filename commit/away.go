@@ -55,7 +55,6 @@ func (l *leaving) walk(d *Dir) {
 		goes := false
 		switch {
 		case k.dir != nil:
-			l.walk(k.dir)
 			l.dir(d, name, k, late)
 			continue
 		case k.file != nil:
@@ -85,34 +84,60 @@ func (l *leaving) walk(d *Dir) {
 // anything of it. What is still staged in it stays.
 func (l *leaving) dir(d *Dir, name string, k *kid, late bool) {
 	at, planned := l.p.mark.pos[k.dir]
-	moved := k.dir.based && k.dir.origin != at
-	switch {
-	case late, !planned, k.through != nil, l.p.kept[at]:
+	switch moved := k.dir.based && k.dir.origin != at; {
+	case k.through != nil:
+		l.through(d, name, k)
 		return
-	case !moved && !l.touched[at]:
-		return // made here, with nothing in it that went
-	case l.deleted[at] && !k.dir.hollow():
-		k.dir.based, k.dir.origin = false, "" // in the place of a file of the base
+	case late, !planned, l.p.kept[at], !moved && !l.touched[at]:
+		l.walk(k.dir) // the plan had nothing of the directory itself
 		return
-	case l.deleted[at]:
+	}
+	if !l.deleted[at] {
+		k.dir.based, k.dir.origin = true, at
+		l.walk(k.dir)
+		d.kids[name] = &kid{dir: k.dir, gen: k.gen, through: unchecked}
+	} else { // in the place of a file of the base
+		k.dir.based, k.dir.origin = false, ""
+		l.walk(k.dir)
+		if !k.dir.barren() {
+			return
+		}
 		l.w.kill(k.dir)
 		delete(d.kids, name)
-	default:
-		k.dir.based, k.dir.origin = true, at
-		d.kids[name] = &kid{dir: k.dir, gen: k.gen, through: unchecked}
-		k.dir.lookAgain()
 	}
 	l.changes = append(l.changes, Change{Dir: d, Name: name})
 }
 
-// lookAgain makes the directories below that are there only because the base has
-// them be those of the place where d is now.
-func (d *Dir) lookAgain() {
-	for name, k := range d.kids {
-		if k.dir != nil && k.through != nil {
-			k.dir.based, k.dir.origin = true, join(d.origin, name)
-			d.kids[name] = &kid{dir: k.dir, gen: k.gen, covers: k.covers, through: unchecked}
-			k.dir.lookAgain()
+// through lets a directory that is here only because the base has it follow the
+// one that it is in.
+func (l *leaving) through(d *Dir, name string, k *kid) {
+	was := k.dir.origin
+	k.dir.based, k.dir.origin = d.based, ""
+	if d.based {
+		k.dir.origin = join(d.origin, name)
+	}
+	l.walk(k.dir)
+	switch {
+	case k.dir.based && k.dir.origin == was:
+		return
+	case k.dir.based:
+		d.kids[name] = &kid{dir: k.dir, gen: k.gen, covers: k.covers, through: unchecked}
+	case k.dir.hollow():
+		l.w.kill(k.dir)
+		delete(d.kids, name)
+	default:
+		d.kids[name] = &kid{dir: k.dir, gen: k.gen, covers: k.covers}
+	}
+	l.changes = append(l.changes, Change{Dir: d, Name: name})
+}
+
+// barren reports whether there is nothing of the overlay in d and below but
+// empty directories.
+func (d *Dir) barren() bool {
+	for _, k := range d.kids {
+		if k.file != nil || k.ref != nil || k.link != nil || k.dir != nil && !k.dir.barren() {
+			return false
 		}
 	}
+	return true
 }

@@ -61,6 +61,18 @@ func (m *model) put(p, content string) bool {
 	}
 }
 
+func (m *model) mkdirs(p string) {
+	for part := range strings.SplitSeq(p, "/") {
+		if part == "" {
+			continue
+		}
+		if m.kids[part] == nil {
+			m.kids[part] = newModel()
+		}
+		m = m.kids[part]
+	}
+}
+
 func (m *model) view(at string, out map[string]string) map[string]string {
 	for name, k := range m.kids {
 		p := join(at, name)
@@ -137,7 +149,14 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { checkModel(t, rt) })
 }
 
-func checkModel(t *testing.T, rt *rapid.T) {
+// TestModelParts does the same with commits of parts, and of everything to pull
+// requests: no name is lost by them, none has other bytes, and in the end all is
+// on the Hub.
+func TestModelParts(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) { checkModel(t, rt, "part", "part", "pull", "split") })
+}
+
+func checkModel(t *testing.T, rt *rapid.T, more ...string) {
 	dir, err := os.MkdirTemp("", "hubfs-model-")
 	if err != nil {
 		rt.Fatal(err)
@@ -314,7 +333,75 @@ func checkModel(t *testing.T, rt *rapid.T) {
 
 	steps := rapid.IntRange(5, 40).Draw(rt, "steps")
 	for range steps {
-		switch rapid.SampledFrom([]string{"op", "op", "op", "op", "op", "op", "op", "crash", "restart", "commit", "commit during", "theirs"}).Draw(rt, "step") {
+		steps := append([]string{"op", "op", "op", "op", "op", "op", "op", "crash", "restart", "commit", "commit during", "theirs"}, more...)
+		switch rapid.SampledFrom(steps).Draw(rt, "step") {
+		case "part":
+			o := CommitOptions{Ignore: rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "*/a", "*/b", "a/*", "b/", "c", "*c", "*.bin", "?/?/*"}), 1, 3).Draw(rt, "ignore")}
+			before := remoteFiles(r)
+			if res, err := tr.Commit(ctx, o); err != nil {
+				rt.Fatalf("%+v, %v", res, err)
+			}
+			compare("after a part")
+			wanted, got := files(m.view("", map[string]string{})), remoteFiles(r)
+			for p, c := range got {
+				if c != before[p] && c != wanted[p] {
+					rt.Fatalf("%s is %q on the Hub: neither %q nor %q", p, c, before[p], wanted[p])
+				}
+			}
+			f, err := newFilter(nil, o.Ignore)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			for p := range before {
+				if _, there := got[p]; !there && (wanted[p] != "" || f.reason(p) != "") {
+					rt.Fatalf("%s is gone from the Hub", p)
+				}
+			}
+		case "split":
+			w.store.maxInline = 30
+			res, err := tr.Commit(ctx, CommitOptions{Split: true})
+			w.store.maxInline = maxInline
+			var large *TooLargeError
+			if err != nil && !errors.As(err, &large) {
+				rt.Fatalf("%+v, %v", res, err)
+			}
+			compare("after a split")
+			if err == nil && tr.BaseCommit() == r.Head("main") {
+				if d := cmp.Diff(files(m.view("", map[string]string{})), remoteFiles(r)); d != "" {
+					rt.Fatalf("the Hub has something else after a split (-want +got):\n%s", d)
+				}
+			}
+		case "pull":
+			base := tr.BaseCommit()
+			wanted := files(m.view("", map[string]string{}))
+			res, err := tr.Commit(ctx, CommitOptions{CreatePR: true})
+			if err != nil {
+				rt.Fatalf("%+v, %v", res, err)
+			}
+			if res.Unchanged {
+				continue
+			}
+			if d := cmp.Diff(wanted, filesAt(r, res.Branch)); d != "" {
+				rt.Fatalf("the pull request has something else (-want +got):\n%s", d)
+			}
+			got := view(t, tr)
+			if d := cmp.Diff(filesAt(r, base), files(got)); d != "" || tr.BaseCommit() != base {
+				rt.Fatalf("after a pull request (-want +got):\n%s", d)
+			}
+			m, objects = newModel(), nil
+			for p, c := range got {
+				if dir, ok := strings.CutSuffix(p, "/"); ok {
+					m.mkdirs(dir)
+				} else {
+					m.mkdirs(parentOf(p))
+					m.put(p, c)
+				}
+			}
+			if rapid.Bool().Draw(rt, "crash then") {
+				w.crash()
+				w.open()
+				again()
+			}
 		case "op":
 			one()
 		case "crash":

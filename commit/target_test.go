@@ -222,15 +222,24 @@ func TestPullOfAnother(t *testing.T) {
 		}
 	}
 	propose()
+	// Theirs come before ours and after it, and our answer is lost.
 	did := false
+	lost := lostFrom(1, true)
 	w.hub.Fault(func(q *http.Request) *hubtest.Fault {
+		if strings.Contains(q.Header.Get("Authorization"), bobs) {
+			return nil
+		}
 		if isCommit(q) && !did {
 			did = true
 			propose()
-			return &hubtest.Fault{After: true, Status: 502}
 		}
-		return nil
+		return lost(q)
 	})
+	if _, err := tr.Commit(ctx, CommitOptions{CreatePR: true}); !errors.Is(err, remote.ErrUnknownOutcome) {
+		t.Fatal(err)
+	}
+	w.hub.Fault(nil)
+	propose()
 	res, err := tr.Commit(ctx, CommitOptions{CreatePR: true})
 	if err != nil || res.Branch != "refs/pr/3" || tr.Dirty() {
 		t.Errorf("%+v, %v", res, err)
@@ -399,5 +408,53 @@ func TestMovedTreeGoesAway(t *testing.T) {
 		w.crash()
 		w.open()
 		tr = w.tree("acme/m")
+	}
+}
+
+// A directory in one that was moved to where the base has another of the same
+// names shows that other one again.
+func TestPullOfNestedDirectories(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Commit("main", "start", map[string]string{"p/s/x": "in p", "q/s/x": "in q", "q/s/t/y": "deep"})
+	tr := w.tree("acme/m")
+	view(t, tr)
+	mv(t, tr, "p", "o")
+	mv(t, tr, "q", "p")
+	view(t, tr) // all directories are known
+	save(t, tr, "p/s/t/n", "n")
+	if _, err := tr.Commit(ctx, CommitOptions{CreatePR: true}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"o/s/x": "in p", "p/s/x": "in q", "p/s/t/y": "deep", "p/s/t/n": "n"}, filesAt(r, "refs/pr/1")); d != "" {
+		t.Error(d)
+	}
+	want := map[string]string{"p/s/x": "in p", "q/s/x": "in q", "q/s/t/y": "deep"}
+	if d := cmp.Diff(want, files(view(t, tr))); d != "" {
+		t.Error(d)
+	}
+	w.crash()
+	w.open()
+	if d := cmp.Diff(want, files(view(t, w.tree("acme/m")))); d != "" {
+		t.Error(d)
+	}
+}
+
+// Empty directories that are left of what took the place of a file do not hide
+// the file.
+func TestPullOfDirectoryOverFile(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Commit("main", "start", start())
+	tr := w.tree("acme/m")
+	rm(t, tr, "a")
+	mkdir(t, tr, "a")
+	mkdir(t, tr, "a/empty")
+	save(t, tr, "a/f", "f")
+	if _, err := tr.Commit(ctx, CommitOptions{CreatePR: true}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(start(), files(view(t, tr))); d != "" || tr.Dirty() {
+		t.Error(d, tr.Status(ctx))
 	}
 }
