@@ -41,9 +41,8 @@ type specimen struct {
 // flipWorld has the Hub and the cache that all replays share.
 type flipWorld struct {
 	*world
-	dir   string
-	next  atomic.Int64
-	stops atomic.Int64
+	dir  string
+	next atomic.Int64
 }
 
 // specimenOf takes what a store that was given up left of a repo.
@@ -152,11 +151,9 @@ func (f *flipWorld) replay(s *specimen, journal []byte, meta map[string][]byte, 
 	}
 	if twice {
 		store.Close()
-		again := store
-		if again, w, err = open(); err != nil {
+		if store, w, err = open(); err != nil {
 			panic(fmt.Sprint("the second time: ", err))
 		}
-		store = again
 		if d := cmp.Diff(files(o.view), files(view(errs, w))); d != "" || errs.err != nil {
 			panic(fmt.Sprint("the second time: ", errs.err, d))
 		}

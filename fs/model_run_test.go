@@ -145,8 +145,8 @@ func (w *modelWorld) do(o modelOp) {
 		bad := badNames[o.Flags%len(badNames)]
 		fd, err := unix.Open(filepath.Join(w.mnt, bad.name), unix.O_CREAT|unix.O_WRONLY, 0o644)
 		if err != bad.want {
-			diverge("create %.20q: %v, want %v", bad.name, err, bad.want)
 			unix.Close(fd)
+			diverge("create %.20q: %v, want %v", bad.name, err, bad.want)
 		}
 	case "check":
 		w.check()
