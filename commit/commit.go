@@ -110,72 +110,6 @@ func (w *Worktree) commitAll(ctx context.Context, o CommitOptions) (Result, erro
 	return res, err
 }
 
-// commitParts makes one commit after the other until all is in one that goes
-// into it.
-func (w *Worktree) commitParts(ctx context.Context, o CommitOptions) (sum Result, err error) {
-	for part := 1; ; part++ {
-		c, res, err := w.commitOnce(ctx, o, part)
-		sum.add(res)
-		if err != nil || c == nil || !c.p.more {
-			return sum, err
-		}
-		if c.to.pull != nil { // the others belong to it too
-			o.CreatePR, o.Branch = false, res.Branch
-		}
-	}
-}
-
-// add puts together what several commits did.
-func (r *Result) add(o Result) {
-	first := *r
-	*r = o
-	r.Files += first.Files
-	r.Bytes += first.Bytes
-	r.Commits += first.Commits
-	r.Warnings = append(first.Warnings, o.Warnings...)
-	if first.PullRequest != "" {
-		r.PullRequest = first.PullRequest
-	}
-	if first.Commits > 0 {
-		r.Unchanged = false
-		if o.Commits == 0 {
-			r.Commit, r.URL, r.Branch = first.Commit, first.URL, first.Branch
-		}
-	}
-}
-
-func (w *Worktree) commitOnce(ctx context.Context, o CommitOptions, part int) (*committing, Result, error) {
-	// An earlier commit may turn out to have been made: then ours is planned
-	// anew on top of it.
-	var done Result
-	for range maxTries {
-		c := &committing{w: w, o: o, part: part, repo: w.Repo(), progress: serial(o.Progress)}
-		if err := c.aim(); err != nil {
-			return nil, Result{}, err
-		}
-		landed, err := w.settle(ctx, c.to)
-		if err != nil {
-			return nil, Result{}, err
-		}
-		if landed != nil {
-			done = *landed
-			if !w.Dirty() {
-				return nil, done, nil
-			}
-		}
-		res, err := c.run(ctx)
-		if errors.Is(err, errAgain) {
-			continue
-		}
-		if err == nil && res.Unchanged && done.Commit != "" {
-			done.Busy, done.Skipped = res.Busy, res.Skipped
-			return c, done, nil
-		}
-		return c, res, err
-	}
-	return nil, Result{}, fmt.Errorf("gave up after %d tries: %w", maxTries, remote.ErrConflict)
-}
-
 // nothing reports whether all that is staged is left out of commits, as far as
 // that is known without asking the Hub what it ignores.
 func (w *Worktree) nothing(ctx context.Context) bool {
@@ -271,61 +205,6 @@ func (c *committing) run(ctx context.Context) (res Result, err error) {
 		}
 	}
 	return res, fmt.Errorf("the branch moved %d times while committing: %w", maxTries, remote.ErrConflict)
-}
-
-// draw makes the plan, with a model card in it if one is wanted. A base that is
-// gone from the Hub with all that is known of it cannot be compared with: then
-// what is staged is planned over what the branch is at now, if that was asked
-// for.
-func (c *committing) draw(ctx context.Context) (err error) {
-	w := c.w
-	c.p, err = w.plan(ctx, c.o.Wait, c.filter, nil)
-	if vanished(err) {
-		head, herr := w.s.o.Client.Snapshot(ctx, w.Repo())
-		if herr != nil {
-			return herr
-		}
-		if !c.o.Force && !c.o.CreatePR {
-			return w.rewritten(ctx, head)
-		}
-		if c.p, err = w.plan(ctx, c.o.Wait, c.filter, head); err == nil {
-			err = c.seeAnew(ctx, head)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	added, err := c.addCard(ctx)
-	if err == nil && added {
-		c.p.thaw()
-		c.p, err = w.plan(ctx, c.o.Wait, c.filter, nil)
-	}
-	if err != nil {
-		w.planned()
-	}
-	return err
-}
-
-// seeAnew counts all that a head has as changed: nothing else can be told.
-func (c *committing) seeAnew(ctx context.Context, head *remote.Snapshot) error {
-	t, err := compareTrees(ctx, nil, head)
-	if err == nil {
-		t.base, t.blind = c.w.BaseCommit(), true
-		c.p.theirs, c.p.forced = t, t.overBeside(c.p, c.w.beside(c.p))
-	}
-	return err
-}
-
-// rewritten is the conflict of all that is staged with a branch whose history
-// was rewritten.
-func (w *Worktree) rewritten(ctx context.Context, head *remote.Snapshot) error {
-	e := &ConflictError{Head: head.Commit(), Rewritten: true}
-	for _, s := range w.Status(ctx).Staged {
-		if s.Reason == "" {
-			e.Paths = append(e.Paths, s.Path)
-		}
-	}
-	return e
 }
 
 // compare hashes what is staged and finds what of it is new. A repo that does
