@@ -44,8 +44,15 @@ func TestAwaitedFileIsBusy(t *testing.T) {
 	}
 }
 
-// Mode and times that are set while a commit is made stay, whenever it is.
+// Mode and times that are set while a commit is made stay, whenever it is, also
+// of a file that is renamed meanwhile.
 func TestAttributesSetWhileCommitting(t *testing.T) {
+	for _, name := range []string{"file", "renamed"} {
+		t.Run(name, func(t *testing.T) { checkAttributesSet(t, name) })
+	}
+}
+
+func checkAttributesSet(t *testing.T, name string) {
 	w := newWorld(t)
 	w.hub.Repo("acme/m")
 	tr := w.tree("acme/m")
@@ -55,7 +62,7 @@ func TestAttributesSetWhileCommitting(t *testing.T) {
 		if err := errors.Join(f.Chmod(os.FileMode(0o600+i)), f.Chtimes(time.Time{}, times[i])); err != nil {
 			t.Error(err)
 		}
-		n, err := tr.Root().Lookup(ctx, "file")
+		n, err := tr.Root().Lookup(ctx, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,14 +75,17 @@ func TestAttributesSetWhileCommitting(t *testing.T) {
 	}
 	tr.OnChange(func([]Change) { set(1) })
 	res, err := tr.Commit(ctx, CommitOptions{Progress: func(e Event) {
-		if e.Phase == "commit" {
+		if n, err := tr.Root().Lookup(ctx, "file"); e.Phase == "commit" && err == nil && n.File != nil {
+			if name != "file" {
+				mv(t, tr, "file", name)
+			}
 			set(0)
 		}
 	}})
 	if err != nil || res.Files != 1 {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	if n, err := tr.Root().Lookup(ctx, "file"); err != nil || n.File != nil || !n.Attr.Mtime.Equal(times[1]) {
+	if n, err := tr.Root().Lookup(ctx, name); err != nil || n.File != nil || !n.Attr.Mtime.Equal(times[1]) {
 		t.Errorf("%+v, %v", n, err)
 	}
 }

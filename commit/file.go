@@ -262,9 +262,17 @@ func (f *File) keepAttr(set func(*Attr)) {
 	if f.retired == nil {
 		return
 	}
-	if k, ok := f.retired.dir.kept[f.retired.name]; ok && k.blob == f.blob.ID {
+	d, name := f.retired.dir, f.retired.name
+	if k, ok := d.kept[name]; ok && k.blob == f.blob.ID {
 		set(&k.attr)
-		f.retired.dir.kept[f.retired.name] = k
+		d.kept[name] = k
+	}
+	if k := d.kids[name]; k != nil && k.ref != nil && k.ref.entry.Blob.ID == f.blob.ID {
+		moved := *k // kids are replaced, never changed
+		r := *k.ref
+		set(&r.attr)
+		moved.ref = &r
+		d.kids[name] = &moved
 	}
 }
 
