@@ -85,8 +85,9 @@ func (x *differ) walk(d *shot) error {
 	for name, k := range d.kids {
 		p := join(d.path, name)
 		sub := d.subs[k.dir]
-		// The base may have got a file at the place of a directory made here.
-		if natural && !(k.dir != nil && sub.natural() && (k.through != nil || !x.isFile(p))) {
+		// The base may have got a file at the place of a directory made here,
+		// which then goes if anything is in the directory.
+		if natural && !(k.dir != nil && sub.natural() && (k.through != nil || !sub.commits() || !x.isFile(p))) {
 			if err := x.erase(p); err != nil {
 				return err
 			}

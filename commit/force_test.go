@@ -356,3 +356,29 @@ func TestForceWithBusyFile(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// An empty directory that was put over their file by force does not delete it.
+func TestForceWithEmptyDirectory(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Commit("main", "start", start())
+	tr := w.tree("acme/m")
+	view(t, tr)
+	mkdir(t, tr, "n")
+	save(t, tr, "a", "ours")
+	r.Commit("main", "theirs", map[string]string{"n": "theirs"})
+	if _, err := tr.Commit(ctx, CommitOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	save(t, tr, "b", "ours")
+	commitAll(t, tr)
+	want := with(start(), map[string]string{"a": "ours", "b": "ours", "n": "theirs"})
+	if d := cmp.Diff(want, remoteFiles(r)); d != "" {
+		t.Error(d)
+	}
+	save(t, tr, "n/f", "f")
+	commitAll(t, tr)
+	if d := cmp.Diff(with(want, map[string]string{"n": "", "n/f": "f"}), remoteFiles(r)); d != "" {
+		t.Error(d)
+	}
+}
