@@ -75,3 +75,26 @@ func (w *Worktree) besides(p *plan) map[string]int {
 	walk(w.root, "")
 	return found
 }
+
+// keptOrigins are where the moved directories come from that stay staged: they
+// show what the base has there, so what others change there would be changed in
+// what we have moved.
+func (w *Worktree) keptOrigins(p *plan) (origins []string) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	var walk func(d *Dir, at string)
+	walk = func(d *Dir, at string) {
+		for name, k := range d.kids {
+			if k.dir == nil {
+				continue
+			}
+			q := join(at, name)
+			if p.kept[q] && k.dir.based && !k.dir.natural() {
+				origins = append(origins, k.dir.origin)
+			}
+			walk(k.dir, q)
+		}
+	}
+	walk(w.root, "")
+	return origins
+}
