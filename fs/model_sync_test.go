@@ -78,6 +78,7 @@ func (w *modelWorld) follow() {
 	}
 	w.await(shown)
 	w.emptied()
+	w.awaitLists(shown)
 }
 
 // room reports whether a file can be put at a path: no directory is there, and
@@ -118,6 +119,27 @@ func (w *modelWorld) await(paths []string) {
 			return string(got) == string(want) && (err == nil) == (gotErr == nil)
 		}) {
 			diverge("what a colleague committed to %s is not shown: %s, want %s %s", p, last, summary(want), errText(err))
+		}
+	}
+}
+
+// awaitLists waits for the listings that the paths are in: the kernel is told of
+// them after the names.
+func (w *modelWorld) awaitLists(paths []string) {
+	dirs := map[string]bool{}
+	for _, p := range paths {
+		dirs[""] = true
+		for _, d := range parents(p) {
+			dirs[d] = true
+		}
+	}
+	for d := range dirs {
+		var got, want string
+		if !within(func() bool {
+			got, want = listing(filepath.Join(w.mnt, d)), listing(filepath.Join(w.disk, d))
+			return got == want
+		}) {
+			diverge("what a colleague committed is not listed in %q: %s, want %s", d, got, want)
 		}
 	}
 }
@@ -270,7 +292,12 @@ func (w *modelWorld) sync(o modelOp) {
 			w.revert()
 			commits++
 		}
-		out = w.ask(req, false)
+		if out = w.ask(req, false); out.failed.Code == "conflict" {
+			// What was changed here while others moved the branch under a commit is
+			// asked about though they have taken it back.
+			w.discardAll()
+			return
+		}
 	}
 	if out.err != nil || !out.done {
 		diverge("sync: %v", out)
@@ -336,6 +363,7 @@ func (w *modelWorld) discardAll() {
 		w.put(p, w.repo.Read(w.base, p))
 	}
 	w.await(touched)
+	w.awaitLists(touched)
 	clear(w.known)
 	w.check()
 }
