@@ -348,6 +348,8 @@ func (w *modelWorld) discardAll() {
 	}
 	w.base = st.Base
 	w.epoch++
+	w.listing.close() // the plain directories are made anew
+	w.listing = nil
 	hub, mine := w.onHub(w.base), w.files()
 	var touched []string
 	for p := range mine { // also what has the same content: it is another file now
