@@ -544,7 +544,7 @@ func (w *modelWorld) syncEnd() {
 	for p, n := range s.states[0] {
 		always := !slices.ContainsFunc(s.states, func(st map[string]blobNames) bool { return st[p] != n })
 		if f, ok := hub[p]; always && !busy[p] && (!ok || !n.is(f)) {
-			diverge("%s did not change while the commit ran, and the Hub has another one (there: %v)", p, ok)
+			diverge("%s did not change while the commit ran, and the Hub has another one (there: %v): %v, base %s", p, ok, s.out, w.base)
 		}
 	}
 	w.check()
