@@ -123,23 +123,23 @@ func (w *wire) names(err error) bool {
 	return w.lied && strings.Contains(err.Error(), "http://")
 }
 
-// strikes counts a request, and tells whether it is one that fails.
-func (w *wire) strikes(r *http.Request, refused bool) bool {
+// strikes counts a request, and gives the fault it has if it is one that fails.
+func (w *wire) strikes(r *http.Request, refused bool) *netFault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	name := w.name(r)
 	if w.fail == nil || w.fail.refused != refused || w.target != name {
-		return false
+		return nil
 	}
 	w.hit++
 	if w.nth != 0 && w.hit != w.nth {
-		return false
+		return nil
 	}
 	if w.url == "" {
 		w.url = r.URL.EscapedPath()
 	}
 	w.lied = w.fail.fault.Status == 409 || w.fail.fault.Status == 200 && !w.fail.fault.After
-	return true
+	return w.fail
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -149,7 +149,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.order = append(w.order, name)
 	}
 	w.mu.Unlock()
-	if w.strikes(r, true) {
+	if w.strikes(r, true) != nil {
 		if r.Body != nil {
 			r.Body.Close()
 		}
@@ -165,14 +165,15 @@ func (w *wire) fault(r *http.Request) *hubtest.Fault {
 	if w.before != nil {
 		w.before(w.name(r))
 	}
-	if w.strikes(r, false) {
-		f := w.fail.fault
-		if w.fail.loop {
-			f.Header = http.Header{"Location": {r.URL.RequestURI()}}
-		}
-		return &f
+	struck := w.strikes(r, false)
+	if struck == nil {
+		return nil
 	}
-	return nil
+	f := struck.fault
+	if struck.loop {
+		f.Header = http.Header{"Location": {r.URL.RequestURI()}}
+	}
+	return &f
 }
 
 // clear ends the faults, and the list of requests.

@@ -115,6 +115,7 @@ func (m *mount) discard(ctx context.Context, req DiscardRequest, say func(Change
 	if err != nil {
 		return fmt.Errorf("%s: %w", repo, err)
 	}
+	m.notifier.settle(ctx)
 	left := map[string]string{}
 	for _, s := range pl.work.Status(ctx).Staged {
 		left[s.Path] = s.Op

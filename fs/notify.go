@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -64,6 +65,25 @@ func (n *notifier) add(notices ...notice) {
 	select {
 	case n.wake <- struct{}{}:
 	default:
+	}
+}
+
+// settleTime bounds how long settle waits: a program that holds the lock of a
+// directory may itself wait for the one who asks.
+const settleTime = time.Second
+
+// settle waits until the kernel has been told of what is queued, or some time
+// has passed, or ctx has ended.
+func (n *notifier) settle(ctx context.Context) {
+	told := make(chan struct{})
+	n.add(notice{do: func() { close(told) }})
+	t := time.NewTimer(settleTime)
+	defer t.Stop()
+	select {
+	case <-told:
+	case <-t.C:
+	case <-n.done:
+	case <-ctx.Done():
 	}
 }
 

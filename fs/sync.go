@@ -102,6 +102,7 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 		m.appeared(ctx, w, res.Branch)
 		events(SyncEvent{Type: "result", Repo: repo, Result: res})
 	}
+	m.notifier.settle(ctx) // so that who looks after the answer sees the commit
 	for _, e := range failed {
 		events(e)
 	}
