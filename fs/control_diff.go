@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -101,7 +102,7 @@ func (m *mount) discard(ctx context.Context, req DiscardRequest, say func(Change
 		return err
 	}
 	if pl.work == nil {
-		return fmt.Errorf("%w: %s is no repo, nor in one", syscall.EINVAL, req.Path)
+		return fmt.Errorf("%s is no repo, nor in one: %w", filepath.Join(m.dir, rel), syscall.EINVAL)
 	}
 	path, repo := strings.Join(parts, "/"), pl.work.Repo().String()
 	before := pl.work.Status(ctx).Staged

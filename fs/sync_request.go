@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hubfs/hubfs/commit"
+	"github.com/hubfs/hubfs/remote"
 )
 
 // A SyncRequest asks for commits. It is also the JSON line that .hubfs/sync
@@ -97,6 +98,9 @@ func (o CommitOptions) Commit(automatic bool) (commit.CommitOptions, error) {
 	}
 	if o.CreatePR && o.Branch != "" {
 		return c, fmt.Errorf("%w: create_pr and branch exclude each other", syscall.EINVAL)
+	}
+	if o.Branch != "" && (!remote.ValidRev(o.Branch) || remote.IsCommit(o.Branch)) {
+		return c, fmt.Errorf("%w: no branch can have the name %q", syscall.EINVAL, o.Branch)
 	}
 	return c, nil
 }

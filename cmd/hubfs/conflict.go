@@ -17,10 +17,11 @@ const mostSides = 10
 type way struct{ command, what string }
 
 // conflictText says what both sides did and how to go on, in commands that can
-// be typed as they are printed.
-func conflictText(mnt string, e hubfs.SyncEvent) string {
+// be typed as they are printed; asked are the options of the command.
+func conflictText(mnt string, e hubfs.SyncEvent, asked hubfs.CommitOptions) string {
 	root := filepath.Join(mnt, e.Place)
-	ways := []way{{"hubfs sync --force " + typed(root), "yours, over theirs"}}
+	force, pull := conflictFlags(asked)
+	ways := []way{{"hubfs sync " + force + typed(root), "yours, over theirs"}}
 	subdir := strings.Trim(e.Subdir, "/")
 	shownAs := func(p string) (string, bool) {
 		if subdir == "" {
@@ -35,10 +36,10 @@ func conflictText(mnt string, e hubfs.SyncEvent) string {
 		case i == mostSides:
 			ways = append(ways, way{"hubfs diff " + typed(root), "and so on for the others"})
 		case i < mostSides && ok:
-			ways = append(ways, way{"hubfs discard " + typed(at), "theirs, instead of yours"})
+			ways = append(ways, way{"hubfs discard " + typed(at), discards(asked)})
 		}
 	}
-	ways = append(ways, way{"hubfs sync --create-pr " + typed(root), "both: yours becomes a pull request"})
+	ways = append(ways, way{"hubfs sync " + pull + typed(root), "both: yours becomes a pull request"})
 	text := sidesText(e.Sides) + "Both versions are kept: yours stays staged, theirs is on the Hub. The ways on:\n" + waysText(ways)
 	if e.Place != "" && e.Head != "" && len(e.Paths) > 0 {
 		place, _, _ := strings.Cut(e.Place, "@")

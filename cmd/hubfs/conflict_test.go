@@ -81,7 +81,7 @@ func TestConflictWays(t *testing.T) {
 // that mount; names of others cannot make a terminal do anything.
 func TestConflictPlaces(t *testing.T) {
 	e := hubfs.SyncEvent{Repo: "me/m", Paths: []string{"sub/a\x1b[31m'.txt"}, Subdir: "sub", Head: "abc"}
-	text := conflictText("/mnt", e)
+	text := conflictText("/mnt", e, hubfs.CommitOptions{})
 	if !contains(text, `hubfs discard $'/mnt/a\x1b[31m\'.txt'`, "hubfs sync --force /mnt ") || strings.Contains(text, "\x1b") {
 		t.Error(text)
 	}

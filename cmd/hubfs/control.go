@@ -173,7 +173,7 @@ func requestSync(ctx context.Context, mnt string, req hubfs.SyncRequest, show *p
 			got.Results = append(got.Results, repoResult{e.Repo, e.Result})
 		case "error":
 			ended = true
-			errs = append(errs, syncError(mnt, e))
+			errs = append(errs, syncError(mnt, e, req.CommitOptions))
 			got.Failures = append(got.Failures, repoFailure{e.Repo, e.Code, e.Error, e.Paths, e.Head, e.Sides})
 		case "done":
 			ended = true

@@ -11,7 +11,7 @@ import (
 
 func TestExitCodes(t *testing.T) {
 	event := func(code string) error {
-		return syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Code: code, Error: "why"})
+		return syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Code: code, Error: "why"}, hubfs.CommitOptions{})
 	}
 	for _, c := range []struct {
 		err  error
@@ -22,7 +22,7 @@ func TestExitCodes(t *testing.T) {
 		{context.Canceled, exitFailed},
 		{usage("x"), exitUsage},
 		{event("failed"), exitCommit},
-		{syncError("/mnt", hubfs.SyncEvent{Code: "failed", Error: "no such repo"}), exitFailed},
+		{syncError("/mnt", hubfs.SyncEvent{Code: "failed", Error: "no such repo"}, hubfs.CommitOptions{}), exitFailed},
 		{event("held"), exitCommit},
 		{event("conflict"), exitConflict},
 		{event("busy"), exitBusy},
@@ -47,10 +47,10 @@ func TestMessages(t *testing.T) {
 	for want, err := range map[string]error{
 		"":            errQuiet,
 		"interrupted": fmt.Errorf("x: %w", context.Canceled),
-		"me/a: why":   syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Error: "why"}),
-		"me/b: why":   syncError("/mnt", hubfs.SyncEvent{Repo: "me/b", Error: "commit me/b: why"}),
+		"me/a: why":   syncError("/mnt", hubfs.SyncEvent{Repo: "me/a", Error: "why"}, hubfs.CommitOptions{}),
+		"me/b: why":   syncError("/mnt", hubfs.SyncEvent{Repo: "me/b", Error: "commit me/b: why"}, hubfs.CommitOptions{}),
 		"x\nClose them and try again: hubfs sync /mnt":          explain(coded(errBusy, "x"), "hubfs sync /mnt"),
-		"me/a: x\nIf that is meant: hubfs sync '/a b/me/a@dev'": explain(syncError("/a b", hubfs.SyncEvent{Repo: "me/a", Place: "me/a@dev", Code: "held", Error: "x"}), "again"),
+		"me/a: x\nIf that is meant: hubfs sync '/a b/me/a@dev'": explain(syncError("/a b", hubfs.SyncEvent{Repo: "me/a", Place: "me/a@dev", Code: "held", Error: "x"}, hubfs.CommitOptions{}), "again"),
 	} {
 		if got := message(err); got != want {
 			t.Errorf("%q, want %q", got, want)

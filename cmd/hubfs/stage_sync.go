@@ -56,7 +56,7 @@ func stageSync(ctx context.Context, o stageOptions, copts hubfs.CommitOptions, o
 	show := o.progress(errOut)
 	got, err := s.commit(ctx, repo, copts, show, errOut)
 	show.close()
-	return o.report(out, errOut, got, err, "hubfs stage sync "+quote(o.Repo))
+	return o.report(out, errOut, got, err, "hubfs stage sync "+again(copts)+typed(o.Repo))
 }
 
 func (s *stage) commit(ctx context.Context, repo remote.Repo, copts hubfs.CommitOptions, show *progress, errOut io.Writer) (got synced, err error) {
@@ -82,10 +82,11 @@ func (s *stage) commit(ctx context.Context, repo remote.Repo, copts hubfs.Commit
 	if e.Code != "conflict" {
 		return got, coded(errCommit, e.Error)
 	}
+	force, pull := conflictFlags(copts)
 	text := e.Error + "\n" + sidesText(e.Sides) + "Both versions are kept: yours stays staged, theirs is on the Hub. The ways on:\n" + waysText([]way{
-		{"hubfs stage sync --force " + typed(s.o.Repo), "yours, over theirs"},
-		{"hubfs mount MNT, hubfs discard PATH", "theirs, instead of yours"},
-		{"hubfs stage sync --create-pr " + typed(s.o.Repo), "both: yours becomes a pull request"},
+		{"hubfs stage sync " + force + typed(s.o.Repo), "yours, over theirs"},
+		{"hubfs mount MNT, hubfs discard PATH", discards(copts)},
+		{"hubfs stage sync " + pull + typed(s.o.Repo), "both: yours becomes a pull request"},
 	})
 	return got, coded(errConflict, text)
 }

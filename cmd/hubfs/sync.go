@@ -60,7 +60,7 @@ func syncPath(ctx context.Context, o syncOptions, out, errOut io.Writer) error {
 	if len(got.Results) == 0 && err == nil && !o.JSON && !o.Quiet {
 		fmt.Fprintf(out, "%s: nothing to commit\n", shown(o.Path))
 	}
-	return o.report(out, errOut, got, err, "hubfs sync "+quote(o.Path))
+	return o.report(out, errOut, got, err, "hubfs sync "+again(o.CommitOptions)+typed(o.Path))
 }
 
 // A syncReport is what "hubfs sync --json" prints.
@@ -73,6 +73,10 @@ type syncReport struct {
 func (o output) report(out, errOut io.Writer, got synced, err error, retry string) error {
 	if err == nil {
 		err = busyFiles(got.Results)
+	}
+	if errors.Is(err, context.Canceled) {
+		// Not wrapped: what is printed for that is shorter than the truth here.
+		err = errors.New("interrupted: the commit may have been made all the same. Nothing is lost, and it is not made twice;\nto go on: " + retry)
 	}
 	err = explain(err, retry)
 	if o.JSON {

@@ -10,15 +10,16 @@ import (
 )
 
 // syncError is the error of an event of mnt that says why something was not
-// committed, and where that depends on the repo, what to do next.
-func syncError(mnt string, e hubfs.SyncEvent) error {
+// committed, and where that depends on the repo, what to do next; asked are the
+// options of the command.
+func syncError(mnt string, e hubfs.SyncEvent, asked hubfs.CommitOptions) error {
 	text := strings.TrimPrefix(e.Error, "commit ") // REPO: …
 	if e.Repo != "" && !strings.Contains(text, e.Repo) {
 		text = e.Repo + ": " + text
 	}
 	switch e.Code {
 	case "conflict":
-		return coded(errConflict, text+"\n"+conflictText(mnt, e))
+		return coded(errConflict, text+"\n"+conflictText(mnt, e, asked))
 	case "busy":
 		return coded(errBusy, text)
 	case "held":

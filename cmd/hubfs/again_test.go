@@ -1,0 +1,87 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	hubfs "github.com/hubfs/hubfs/fs"
+)
+
+func TestAgain(t *testing.T) {
+	no := false
+	for want, o := range map[string]hubfs.CommitOptions{
+		"": {Message: "First", Description: "More", Wait: "5s"},
+		"--force --create-pr --allow '*.txt' --allow 'a b' --ignore x --private=false --split --model-card ": {
+			Force: true, CreatePR: true, Allow: []string{"*.txt", "a b"}, Ignore: []string{"x"}, Private: &no, Split: true, ModelCard: true},
+		"--branch dev ": {Branch: "dev"},
+	} {
+		if got := again(o); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// A command that is offered after a failure goes where the one that failed
+// would have gone: neither to the branch instead of a pull request, nor to a
+// public repo instead of a private one.
+func TestOfferedCommandKeepsItsFlags(t *testing.T) {
+	w := mounted(t)
+	const bad = "---\nlicense: [a\n---\n"
+	w.write("me/new/README.md", bad)
+	text := w.fails(exitCommit, "to try again: hubfs sync --private ", "sync", "--private", w.path("me/new")).err
+	w.write("me/new/README.md", "# New\n")
+	_, line, _ := strings.Cut(text, "to try again: ")
+	w.follow(line, "hubfs sync")
+	if r, err := http.Get(w.hub.URL() + "/api/models/me/new"); err != nil || r.Body.Close() != nil || r.StatusCode == http.StatusOK {
+		t.Error("the repo is public", err)
+	}
+
+	w.write("me/new/README.md", bad)
+	text = w.fails(exitCommit, "to try again: hubfs sync --create-pr ", "sync", "--create-pr", w.path("me/new")).err
+	before := w.hub.Repo("me/new").Log("")
+	w.write("me/new/README.md", "# Newer\n")
+	_, line, _ = strings.Cut(text, "to try again: ")
+	w.follow(line, "hubfs sync")
+	if after := w.hub.Repo("me/new").Log(""); len(after) != len(before) {
+		t.Error("the branch was moved")
+	}
+	if got := string(w.hub.Repo("me/new").Read("refs/pr/1", "README.md")); got != "# Newer\n" {
+		t.Errorf("the pull request has %q", got)
+	}
+}
+
+// In a conflict on another branch the ways on are about that branch, with the
+// patterns of the command.
+func TestConflictOnABranch(t *testing.T) {
+	w := mounted(t)
+	w.write("me/new/a.txt", "first")
+	w.must("sync", w.path("me/new"))
+	w.write("me/new/a.txt", "mine")
+	w.write("me/new/b.tmp", "stays")
+	w.hub.Repo("me/new").Branch("dev", "main")
+	w.hub.Repo("me/new").Commit("dev", "Theirs", map[string]string{"a.txt": "theirs"})
+	r := w.fails(exitConflict, "The ways on:", "sync", "--branch", "dev", "--ignore", "*.tmp", w.path("me/new"))
+	if !contains(r.err, "hubfs discard "+w.path("me/new/a.txt"), "# drops yours") {
+		t.Error(r.err)
+	}
+	w.follow(r.err, "hubfs sync --force")
+	repo := w.hub.Repo("me/new")
+	if ours, main := string(repo.Read("dev", "a.txt")), string(repo.Read("", "a.txt")); ours != "mine" || main != "first" {
+		t.Errorf("dev has %q, main %q", ours, main)
+	}
+	if _, ok := repo.Files("dev")["b.tmp"]; ok {
+		t.Error("what was to stay staged was committed")
+	}
+}
+
+// What cannot be the name of a branch is wrong usage: to try it again is no use.
+func TestNoBranch(t *testing.T) {
+	w := mounted(t)
+	w.write("me/new/a.txt", "1")
+	for _, name := range []string{"a b", "../x", "0123456789012345678901234567890123456789", "a\nb"} {
+		if r := w.fails(exitUsage, "no branch can have the name", "sync", "--branch="+name, w.path("me/new")); contains(r.err, "try again") {
+			t.Error(r.err)
+		}
+	}
+}
