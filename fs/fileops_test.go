@@ -300,4 +300,8 @@ func TestStatfs(t *testing.T) {
 			t.Errorf("%+v, want that of the disk: %+v", mnt, disk)
 		}
 	}
+	must(t, os.RemoveAll(f.state))
+	if err := unix.Statfs(f.path(""), &mnt); err != nil || mnt.Blocks != disk.Blocks {
+		t.Errorf("without its state directory: %v, %+v", err, mnt)
+	}
 }

@@ -2,16 +2,25 @@ package fs
 
 import (
 	"context"
+	"path/filepath"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
-// statfs answers with the disk that takes what is written here.
+// statfs answers with the disk that takes what is written here. Where somebody
+// removed the state directory it is the nearest one above: a root without an
+// answer would be taken for no mount, by hubfs itself as well.
 func (m *mount) statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 	var st syscall.Statfs_t
-	if err := syscall.Statfs(m.stateDir(), &st); err != nil {
+	dir := m.stateDir()
+	err := syscall.Statfs(dir, &st)
+	for err == syscall.ENOENT && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		err = syscall.Statfs(dir, &st)
+	}
+	if err != nil {
 		return errnoOf(err)
 	}
 	out.FromStatfsT(&st)
