@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -83,5 +84,33 @@ func TestNoBranch(t *testing.T) {
 		if r := w.fails(exitUsage, "no branch can have the name", "sync", "--branch="+name, w.path("me/new")); contains(r.err, "try again") {
 			t.Error(r.err)
 		}
+	}
+}
+
+// Who interrupts a sync is told that its commit may come all the same, and the
+// command that is offered finds it.
+func TestInterruptedSync(t *testing.T) {
+	w := mounted(t)
+	w.write("me/new/a.txt", "1")
+	w.must("sync", w.path("me/new"))
+	w.write("me/new/a.txt", "2")
+	arrived, release := w.hold("/commit/")
+	cmd := w.command("sync", w.path("me/new"))
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-arrived
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	release()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !contains(stderr.String(), "interrupted: the commit may have been made all the same", "to go on: hubfs sync ") {
+		t.Errorf("exit %d: %s", code, &stderr)
+	}
+	_, line, _ := strings.Cut(stderr.String(), "to go on: ")
+	w.follow(line, "hubfs sync")
+	if log := w.hub.Repo("me/new").Log(""); len(log) != 3 || string(w.hub.Repo("me/new").Read("", "a.txt")) != "2" {
+		t.Errorf("%+v", log)
 	}
 }
