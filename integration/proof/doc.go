@@ -4,8 +4,9 @@
 // HUBFS_PROOF: small ("", every run), "deep" (before a change lands), and
 // "long" (before a release).
 //
-// Its random choices come from one seed, which it prints; HUBFS_SEED repeats a
-// run. What it counted it says in one line, which the test summary shows. A
+// Its random choices come from one seed, which it prints: a fixed one, unless the
+// run is long or HUBFS_SEED says otherwise ("new", or the number to repeat a run
+// with). What it counted it says in one line, which the test summary shows. A
 // test checks that it did as much as its size asks for: a proof that tried
 // nothing has failed.
 package proof

@@ -28,12 +28,17 @@ type Logger interface {
 	Logf(format string, args ...any)
 }
 
-// Seed is that of this run: HUBFS_SEED if it is set, else a fresh one. It is
-// logged, so that the output of a test that fails has it.
+// Seed is that of this run: HUBFS_SEED if it is a number; a fresh one if it is
+// "new", or the run is a long one; else the same each time, so that a change is
+// not held up by chance. It is logged, so that the output of a test that fails
+// has it.
 func Seed(t Logger) uint64 {
 	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("HUBFS_SEED"); s != "" {
+	var seed uint64 = 1
+	switch s := os.Getenv("HUBFS_SEED"); {
+	case s == "new", s == "" && os.Getenv("HUBFS_PROOF") == "long":
+		seed = rand.Uint64()
+	case s != "":
 		n, err := strconv.ParseUint(s, 0, 64)
 		if err != nil {
 			panic("HUBFS_SEED: " + err.Error())
