@@ -128,7 +128,7 @@ func (w *Worktree) advance(ctx context.Context, paths, known []string) (d Discar
 		d.Conflicts = paths
 	}
 	w.mu.RLock()
-	base, repo, skip := w.base, w.repo, w.st == nil || w.isNew || len(w.pending) > 0
+	base, repo, skip := w.base, w.repo, w.st == nil || len(w.pending) > 0
 	rest := slices.DeleteFunc(known, func(q string) bool { return !w.overlays(q) && !w.holds(q) })
 	w.mu.RUnlock()
 	slices.Sort(rest)
@@ -189,7 +189,13 @@ func (w *Worktree) moveOn(head *remote.Snapshot, t *theirs) ([]Change, error) {
 		return nil, err
 	}
 	w.conflicts, w.lastErr = nil, ""
+	wasNew := w.isNew // and somebody else has made that repo
 	w.rebase(head)
+	if wasNew {
+		if err := w.st.identify(w.identity()); err != nil {
+			return nil, err
+		}
+	}
 	w.revealAll(w.root)
 	foreign := t.paths()
 	if t.blind { // anything may be another

@@ -114,3 +114,28 @@ func TestInterruptedSync(t *testing.T) {
 		t.Errorf("%+v", log)
 	}
 }
+
+// A repo that was new here and that somebody else has made meanwhile is theirs
+// once ours is dropped, also in the mounts that follow.
+func TestDiscardInARepoThatOthersMade(t *testing.T) {
+	w := mounted(t)
+	w.write("me/new/a.txt", "mine")
+	w.write("me/new/b.txt", "mine too")
+	w.hub.Repo("me/new").Commit("main", "Theirs", map[string]string{"a.txt": "theirs", "c.txt": "more"})
+	r := w.fails(exitConflict, "The ways on:", "sync", w.path("me/new"))
+	w.follow(r.err, "hubfs discard")
+	for range 2 {
+		if a, b, c := w.read("me/new/a.txt"), w.read("me/new/b.txt"), w.read("me/new/c.txt"); a != "theirs" || b != "mine too" || c != "more" {
+			t.Errorf("%q, %q, %q", a, b, c)
+		}
+		if out := w.must("status", w.mnt).out; contains(out, "created by its first commit") || contains(out, "in conflict") {
+			t.Error(out)
+		}
+		w.must("umount", "--force", w.mnt)
+		w.must("mount", w.mnt)
+	}
+	w.must("sync", w.path("me/new"))
+	if repo := w.hub.Repo("me/new"); string(repo.Read("", "a.txt")) != "theirs" || string(repo.Read("", "b.txt")) != "mine too" {
+		t.Error("the commit is another")
+	}
+}
