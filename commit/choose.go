@@ -27,13 +27,10 @@ func newChoice(x *differ) *choice {
 	c.moved(x.root, "", origins)
 	sources := make(map[string][]string)
 	for p, it := range x.items {
-		if it.link != "" {
-			c.together(group("link ", it.link), p)
-		} else if it.file == nil && !it.same {
-			sources[it.from.Path] = append(sources[it.from.Path], p)
-		}
+		inMoved := false
 		for dir := p; dir != ""; dir = parentOf(dir) {
 			if g, ok := c.groups[dir]; ok && it.file == nil {
+				inMoved = true
 				c.together(g, p)
 			}
 			// A directory that goes on showing what the base has there must go
@@ -44,6 +41,14 @@ func newChoice(x *differ) *choice {
 			if dir != p && x.deletes[dir] {
 				c.need(p, dir) // a file that becomes a directory
 			}
+		}
+		switch {
+		case it.link != "":
+			c.together(group("link ", it.link), p)
+		case it.file == nil && (!it.same || inMoved):
+			// Content that its new place has already need not be there for the old
+			// one to go, but a moved directory that stays shows the old one.
+			sources[it.from.Path] = append(sources[it.from.Path], p)
 		}
 	}
 	for p := range x.deletes {

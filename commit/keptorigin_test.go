@@ -28,3 +28,25 @@ func TestLeftOutMovedDirectoryIsNotChanged(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// So does one that came to where the base has some of the same content: what it
+// shows is not deleted where it was.
+func TestLeftOutMovedDirectoryKeepsWhatItsPlaceHas(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Commit("main", "start", map[string]string{"a/f": "same", "a/g": "g", "c/f": "same", "c/x.bin": "x"})
+	tr := w.tree("acme/m")
+	mv(t, tr, "c", "d")
+	mv(t, tr, "a", "c")
+	before := view(t, tr)
+	if _, err := tr.Commit(ctx, CommitOptions{Ignore: []string{"*.bin"}}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(before, view(t, tr)); d != "" {
+		t.Errorf("after a part (-want +got):\n%s", d)
+	}
+	commitAll(t, tr)
+	if d := cmp.Diff(files(before), remoteFiles(r)); d != "" {
+		t.Errorf("the Hub has something else (-want +got):\n%s", d)
+	}
+}
