@@ -43,7 +43,9 @@ func (w *Worktree) note(res Result, err error) {
 	defer w.mu.Unlock()
 	w.lastErr, w.conflicts = "", nil
 	if err == nil {
-		w.warnings = nil
+		if !res.Unchanged { // else nothing was done about them
+			w.warnings = nil
+		}
 		return
 	}
 	w.lastErr = err.Error()

@@ -30,6 +30,7 @@ type State struct {
 	Mount    string       `json:"mount,omitempty"`
 	PID      int          `json:"pid,omitempty"`   // of the process that has it now, with Mount if it is a mount's
 	Error    string       `json:"error,omitempty"` // why it, or a part of it, cannot be read
+	Aside    []string     `json:"aside,omitempty"` // directories with what was damaged, and the files it may have named
 }
 
 // Inspect tells what is staged below a state directory, for whatever endpoint
@@ -48,21 +49,33 @@ func Inspect(ctx context.Context, dir string) ([]State, error) {
 			continue
 		}
 		l, err := inspect(filepath.Join(dir, e.Name()))
+		aside := asideOf(l.state.Dir)
 		if errors.Is(err, fs.ErrNotExist) && l.w == nil {
-			l.close()
-			continue // given up just now, or before anything was in it
+			err = nil // given up just now, or before anything was in it
 		}
 		s := l.describe(ctx)
+		s.Aside = aside
 		l.close()
 		if err != nil {
 			s.Error = err.Error()
 		}
-		if s.Error == "" && !s.New && len(s.Staged) == 0 {
+		if s.Error == "" && !s.New && len(s.Staged) == 0 && len(aside) == 0 {
 			continue
 		}
 		states = append(states, s)
 	}
 	return states, nil
+}
+
+// asideOf are the directories in a state that replay put damage into.
+func asideOf(dir string) (aside []string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), asidePrefix) {
+			aside = append(aside, filepath.Join(dir, e.Name()))
+		}
+	}
+	return aside
 }
 
 // A looked is a state that is only looked at.
@@ -102,7 +115,7 @@ func (l *looked) describe(ctx context.Context) State {
 // worktree if there is none. The worktree may come with an error: then it has
 // what could be read. The caller closes it in any case.
 func inspect(dir string) (l *looked, err error) {
-	l = &looked{state: State{Dir: dir}}
+	l = &looked{state: State{Dir: dir, Staged: []StagedPath{}}}
 	if l.disk, err = openDisk(dir, seam{}); err != nil {
 		return l, err
 	}

@@ -67,7 +67,13 @@ func TestNoJournal(t *testing.T) {
 		if s := tr.Status(ctx); !strings.Contains(s.LastError, dir) {
 			t.Error(s.LastError)
 		}
+		if res := commitAll(t, tr); !res.Unchanged || tr.Status(ctx).LastError == "" {
+			t.Errorf("after a commit of nothing: %+v, %q", res, tr.Status(ctx).LastError)
+		}
 		w.close()
+		if ss, err := Inspect(ctx, filepath.Join(w.dir, "state")); err != nil || len(ss) != 1 || len(ss[0].Aside) != 1 || ss[0].Aside[0] != filepath.Join(dir, "damaged-1") {
+			t.Errorf("%+v %v", ss, err)
+		}
 		if b, err := os.ReadFile(filepath.Join(dir, "damaged-1", "1")); string(b) != "precious" {
 			t.Error(string(b), err)
 		}

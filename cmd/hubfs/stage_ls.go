@@ -57,7 +57,7 @@ func stageLs(ctx context.Context, o stageOptions, long bool, out io.Writer) erro
 	}
 	endpoint := ""
 	for _, st := range report.Staged {
-		if st.Endpoint != endpoint {
+		if st.Endpoint != endpoint && st.Endpoint != "" {
 			endpoint = st.Endpoint
 			fmt.Fprintf(out, "%s:\n", shown(endpoint))
 		}
@@ -92,6 +92,9 @@ func printState(out io.Writer, st commit.State, long bool) {
 	}
 	if len(st.Busy) > 0 {
 		fmt.Fprintf(out, "    open for writing: %s\n", allShown(st.Busy))
+	}
+	for _, dir := range st.Aside {
+		fmt.Fprintf(out, "    set aside, damaged: the end of a journal and the files it may have named are in %s\n", dir)
 	}
 	if st.Error != "" {
 		fmt.Fprintf(out, "    cannot be read, or not all of it: %s (%s)\n", shown(st.Error), st.Dir)

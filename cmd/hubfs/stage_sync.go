@@ -71,6 +71,9 @@ func (s *stage) commit(ctx context.Context, repo remote.Repo, copts hubfs.Commit
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	name := w.Repo().String()
+	if why := w.Status(ctx).LastError; why != "" { // damage that was found just now
+		fmt.Fprintf(errOut, "hubfs: %s: %s\n", shown(name), shown(why))
+	}
 	options.Progress = func(e commit.Event) { show.event(name, e) }
 	res, err := w.Commit(ctx, options)
 	if err == nil {
