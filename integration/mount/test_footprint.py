@@ -32,7 +32,7 @@ def settle(mnt, most):
 @pytest.mark.deep
 def test_memory_of_a_large_save(mnt, repo, there, proof):
     """One large file and many small ones are saved and committed; then the large one is edited."""
-    size, edit = support.size((192 << 20, True), (10 << 30, False), (10 << 30, True))
+    size, edit = support.size((192 << 20, True), (4 << 30, False), (10 << 30, True))
     support.need_disk((6 if edit else 3) * size + (2 << 30), mnt.base)
     # The first use of each part of the daemon is no growth.
     (there / "warm.bin").write_bytes(os.urandom(8 << 20))
