@@ -328,10 +328,12 @@ func (w *modelWorld) ask(req SyncRequest, lose bool) syncOutcome {
 // Hub's that an empty one lies over stays what it is there: Git has no empty
 // directories.
 func (w *modelWorld) directories(paths []string) bool {
-	return slices.ContainsFunc(paths, func(p string) bool {
-		st, err := os.Lstat(filepath.Join(w.disk, p))
-		return err == nil && st.IsDir()
-	})
+	return slices.ContainsFunc(paths, w.directory)
+}
+
+func (w *modelWorld) directory(p string) bool {
+	st, err := os.Lstat(filepath.Join(w.disk, p))
+	return err == nil && st.IsDir()
 }
 
 // discardAll drops all that is staged: the mount shows what the branch has.
@@ -399,6 +401,7 @@ func (w *modelWorld) committed(out syncOutcome, writers map[string]bool, commits
 		have, ok := mine[p]
 		switch {
 		case ok && have.is(f):
+		case (before[p] == f || theirHead[p] == f) && w.directory(p): // an empty one lies over it
 		case !left(p):
 			diverge("the Hub has another %s than the directory (there: %v)", p, ok)
 		case before[p] != f && theirHead[p] != f:
@@ -490,6 +493,7 @@ type runningSync struct {
 	out     syncOutcome
 	commits int
 	states  []map[string]blobNames // after each step
+	hidden  map[string]bool        // files of the base that an empty directory lies over
 }
 
 func (s *runningSync) note(w *modelWorld) { s.states = append(s.states, w.files()) }
@@ -501,8 +505,11 @@ func (w *modelWorld) syncBegin(o modelOp) {
 		return
 	}
 	w.count.syncs++
-	s := &runningSync{done: make(chan struct{}), commits: len(w.repo.Log("main"))}
+	s := &runningSync{done: make(chan struct{}), commits: len(w.repo.Log("main")), hidden: map[string]bool{}}
 	s.note(w)
+	for p := range w.onHub(w.base) {
+		s.hidden[p] = w.directory(p)
+	}
 	w.running = s
 	d := w.daemon
 	go func() {
@@ -533,7 +540,7 @@ func (w *modelWorld) syncEnd() {
 	}
 	s.note(w)
 	for p, f := range w.onHub(w.base) {
-		if busy[p] || strings.HasPrefix(p, theirDir+"/") {
+		if busy[p] || s.hidden[p] || strings.HasPrefix(p, theirDir+"/") {
 			continue
 		}
 		if !slices.ContainsFunc(s.states, func(st map[string]blobNames) bool { n, ok := st[p]; return ok && n.is(f) }) {
