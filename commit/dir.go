@@ -154,10 +154,11 @@ func (d *Dir) bare() bool {
 	return true
 }
 
-// borrowed reports whether all that is in d is there because the base has it.
+// borrowed reports whether all that is in d is there because the base has it,
+// wherever d is.
 func (d *Dir) borrowed() bool {
-	for _, k := range d.kids {
-		if k.dir == nil || k.through == nil || !k.dir.natural() || !k.dir.borrowed() {
+	for name, k := range d.kids {
+		if k.dir == nil || k.through == nil || k.dir.origin != join(d.origin, name) || !k.dir.borrowed() {
 			return false
 		}
 	}
