@@ -2,6 +2,7 @@ package commit
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -11,41 +12,57 @@ import (
 
 // After a failed sync no later one says that all is well.
 func TestFailedSyncStays(t *testing.T) {
-	w := newWorld(t)
-	w.hub.Repo("acme/m").Put("a", "a")
-	tr := w.tree("acme/m")
-	f, other := save(t, tr, "f", "f"), save(t, tr, "other", "o")
-	fail := ""
-	tr.st.disk.hook = func(op, name string) error {
-		if op == "sync" && name == fail {
-			return syscall.EIO
+	for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT} {
+		w := newWorld(t)
+		w.hub.Repo("acme/m").Put("a", "a")
+		tr := w.tree("acme/m")
+		other := save(t, tr, "other", "o")
+		fail := ""
+		tr.st.disk.hook = func(op, name string) error {
+			if op == "sync" && name == fail {
+				return errno
+			}
+			return nil
 		}
-		return nil
-	}
-	fail = seqName(f.seq)[len(filesName)+1:]
-	for range 2 {
-		if err := f.Sync(ctx); !errors.Is(err, syscall.EIO) {
-			t.Error(err)
+		for i, empty := range []func(f *File) error{
+			func(f *File) error { write(t, f, "new", os.O_TRUNC); return nil },
+			func(f *File) error { return f.Truncate(0) },
+		} {
+			f := save(t, tr, fmt.Sprintf("f%d", i), "f")
+			fail = strings.TrimPrefix(f.name(), filesName+"/")
+			for range 2 {
+				if err := f.Sync(ctx); !errors.Is(err, errno) {
+					t.Error(err)
+				}
+				fail = ""
+				if err := f.Truncate(1); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := other.Sync(ctx); err != nil {
+				t.Error(err)
+			}
+			if err := empty(f); err != nil {
+				t.Error(err)
+			}
+			if err := f.Sync(ctx); err != nil {
+				t.Error("it was emptied:", err)
+			}
 		}
-		fail = ""
-	}
-	if err := other.Sync(ctx); err != nil {
-		t.Error(err)
-	}
-	write(t, f, "new", os.O_TRUNC)
-	if err := f.Sync(ctx); err != nil {
-		t.Error("it was emptied:", err)
-	}
-	more := save(t, tr, "more", "m")
-	fail = filesName
-	for range 2 {
-		if err := more.Sync(ctx); !errors.Is(err, syscall.EIO) {
-			t.Error(err)
+		if errno != syscall.EIO {
+			continue // of names, see lasting
 		}
-		if err := tr.Root().Sync(ctx); !errors.Is(err, syscall.EIO) {
-			t.Error(err)
+		more := save(t, tr, "more", "m")
+		fail = filesName
+		for range 2 {
+			if err := more.Sync(ctx); !errors.Is(err, syscall.EIO) {
+				t.Error(err)
+			}
+			if err := tr.Root().Sync(ctx); !errors.Is(err, syscall.EIO) {
+				t.Error(err)
+			}
+			fail = ""
 		}
-		fail = ""
 	}
 }
 

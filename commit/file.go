@@ -42,7 +42,7 @@ type File struct {
 	awaiting map[uint32]time.Time // the same for certain threads
 	retired  *retired             // set when the name has become the base's
 	synced   bool                 // somebody was told that the content is durable
-	failed   error                // of a sync, see lasting; until the file is emptied
+	failed   error                // see Lost; until the file is emptied
 	copied   *copied              // set before it has a name
 }
 
@@ -230,9 +230,20 @@ func (f *File) Truncate(size int64) error {
 	if err != nil {
 		return err
 	}
-	err = f.st.disk.truncate(g, size)
+	err = f.TruncateBy(g, size)
 	if cerr := g.Close(); err == nil {
 		err = cerr
+	}
+	return err
+}
+
+// TruncateBy changes the size by an open descriptor of the file for writing.
+func (f *File) TruncateBy(g *os.File, size int64) error {
+	err := f.st.disk.truncate(g, size)
+	if err == nil && size == 0 {
+		f.mu.Lock()
+		f.failed = nil
+		f.mu.Unlock()
 	}
 	return err
 }
@@ -313,19 +324,29 @@ func (t timed) ModTime() time.Time { return t.mtime }
 
 // Sync makes content and name durable: after it returned nil they survive a
 // power cut.
-func (f *File) Sync(ctx context.Context) error {
+func (f *File) Sync(ctx context.Context) error { return f.SyncBy(ctx, nil) }
+
+// SyncBy is Sync by a descriptor of the file that was open while it was written,
+// if there is one: the kernel tells each descriptor once of what it could not
+// write meanwhile, and one opened after somebody was told it tells nothing.
+func (f *File) SyncBy(ctx context.Context, by *os.File) error {
 	f.mu.Lock()
 	if f.place != inStaging {
 		f.mu.Unlock()
 		return nil // committed and verified, or without any name
 	}
-	g, err := f.st.disk.open(f.name(), os.O_RDONLY)
+	g, err := by, error(nil)
+	if g == nil {
+		g, err = f.st.disk.open(f.name(), os.O_RDONLY)
+	}
 	durable, unlinked, failed := f.durable, f.unlinked, f.failed
 	f.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	defer g.Close()
+	if g != by {
+		defer g.Close()
+	}
 	if failed != nil {
 		return failed
 	}
@@ -361,24 +382,23 @@ func (f *File) syncName() error {
 // syncContent makes the bytes durable; g is a descriptor of the file.
 func (f *File) syncContent(g *os.File) error {
 	err := f.st.disk.sync(g)
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if err != nil {
-		f.failed = lasting(err)
+		f.Lost(err)
 		return err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.synced = true
 	return nil
 }
 
-// lasting is an error of a sync after which later ones must fail too: the
-// kernel may have dropped what it could not write, and then they would succeed
-// without it. Where there was no room it has not.
-func lasting(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return nil
-	}
-	return err
+// Lost says that something the kernel took for the file could not be written.
+// It may have dropped that, and the next sync would succeed without it: so that
+// and all later ones fail, until the file is emptied.
+func (f *File) Lost(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed = err
 }
 
 // outlast makes content and entry of a file durable that has no name yet.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/hubfs/hubfs/remote"
 )
@@ -137,6 +138,16 @@ func (st *state) newFile() (seq uint64, f *os.File, err error) {
 			return seq, f, err
 		}
 	}
+}
+
+// lasting is an error of a sync of a directory after which later ones must fail
+// too: the kernel may have dropped what it could not write. Where there was no
+// room it has not: a name that was made has its room.
+func lasting(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return nil
+	}
+	return err
 }
 
 // syncNames makes the names in files/ durable. What failed goes on failing, see

@@ -90,7 +90,7 @@ func mountFlip(t *testing.T, between func(kernel) kernel) (path string, n *flipF
 	must(t, os.Mkdir(mnt, 0o755))
 	o := &fusefs.Options{ExternalNodeID: true, RootStableAttr: &fusefs.StableAttr{Ino: 1}}
 	o.MountOptions = fuse.MountOptions{FsName: "hubfs-test", Name: "hubfs-test", DirectMount: true, ExplicitDataCacheControl: true}
-	srv, err := fuse.NewServer(&rawFS{fusefs.NewNodeFS(&flipDir{file: n}, o), n.backings}, mnt, &o.MountOptions)
+	srv, err := fuse.NewServer(&rawFS{RawFileSystem: fusefs.NewNodeFS(&flipDir{file: n}, o), backings: n.backings}, mnt, &o.MountOptions)
 	must(t, err)
 	n.backings.server = srv
 	if between != nil {

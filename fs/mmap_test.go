@@ -2,12 +2,16 @@ package fs
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
+	"github.com/hubfs/hubfs/remote/hubtest"
 	"golang.org/x/sys/unix"
 )
 
@@ -77,4 +81,39 @@ func TestMapAndWrite(t *testing.T) {
 			t.Errorf("the Hub has %s", brief(string(got)))
 		}
 	})
+}
+
+// A map's page that the disk did not take fails msync, and every fsync after it,
+// whoever calls, until the file is emptied.
+func TestLostPages(t *testing.T) {
+	for i := range 4 {
+		off, writeback := i%2 == 1, i/2 == 1
+		t.Run(fmt.Sprintf("without %v writeback %v", off, writeback), func(t *testing.T) {
+			needPassthrough(t)
+			d := newFaultDisk(t, writeback)
+			f := mountHub(t, opts{Options: Options{noPassthrough: off}, Repo: "me/m", State: filepath.Join(d.mnt, "state"), Fill: func(h *hubtest.Hub) { h.Repo("me/m").Put("a", "1") }})
+			defer f.end()
+			path := f.path("file")
+			write(t, path, noise(20_000))
+			d.arm(&mountFault{op: "write", only: "files", errno: syscall.ENOSPC, n: 1, stays: true, short: !writeback})
+			out, err := child(t, "map and sync", path, "text").Output()
+			must(t, err)
+			d.arm(nil)
+			var errnos []syscall.Errno
+			must(t, json.Unmarshal(out, &errnos))
+			if len(errnos) != 2 || errnos[0] == 0 || errnos[1] == 0 {
+				t.Errorf("msync and fsync answered %d", errnos)
+			}
+			g, err := os.OpenFile(path, os.O_RDWR, 0)
+			must(t, err)
+			defer g.Close()
+			if err := g.Sync(); err == nil {
+				t.Error("another's fsync succeeds")
+			}
+			must(t, g.Truncate(0))
+			_, err = g.WriteString("new")
+			must(t, err)
+			must(t, g.Sync())
+		})
+	}
 }

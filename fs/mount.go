@@ -179,7 +179,7 @@ func (w logWriter) Write(p []byte) (int, error) {
 func (m *mount) serve(root fusefs.InodeEmbedder) (*Server, error) {
 	m.rootInode = root.EmbeddedInode()
 	opts := m.fuseOptions()
-	raw := &rawFS{RawFileSystem: fusefs.NewNodeFS(root, opts), backings: &m.backings}
+	raw := &rawFS{RawFileSystem: fusefs.NewNodeFS(root, opts), backings: &m.backings, lost: m.lost}
 	srv, err := fuse.NewServer(raw, m.dir, &opts.MountOptions)
 	if err != nil {
 		m.notifier.close()

@@ -1,7 +1,9 @@
 package fs
 
 import (
+	"bytes"
 	"encoding/binary"
+	"syscall"
 	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -13,6 +15,7 @@ import (
 type rawFS struct {
 	fuse.RawFileSystem
 	backings *backings
+	lost     func(nodeID uint64, errno syscall.Errno) // pages of a file could not be written
 }
 
 // Lookup answers ENOENT with a life time, if the node gave one, as a success
@@ -58,6 +61,41 @@ func (r *rawFS) Link(cancel <-chan struct{}, input *fuse.LinkIn, name string, ou
 	st := r.RawFileSystem.Link(cancel, input, name, out)
 	out.Ino = shownIno(out.Ino)
 	return st
+}
+
+// Write and Writev also look at what the kernel's page cache has to write: a short
+// answer would count as all of it, and only one sync is told of an error.
+func (r *rawFS) Write(cancel <-chan struct{}, input *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
+	n, st := r.RawFileSystem.Write(cancel, input, data)
+	return r.written(cancel, input, [][]byte{data}, n, st)
+}
+
+func (r *rawFS) Writev(cancel <-chan struct{}, input *fuse.WriteIn, data [][]byte) (uint32, fuse.Status) {
+	n, st := r.RawFileSystem.Writev(cancel, input, data)
+	if st == fuse.ENOSYS {
+		return n, st // Write is called
+	}
+	return r.written(cancel, input, data, n, st)
+}
+
+func (r *rawFS) written(cancel <-chan struct{}, input *fuse.WriteIn, data [][]byte, n uint32, st fuse.Status) (uint32, fuse.Status) {
+	if input.WriteFlags&fuse.WRITE_CACHE == 0 || st.Ok() && n == input.Size {
+		return n, st
+	}
+	if st.Ok() {
+		rest := *input // tried once more, for its error
+		rest.Offset += uint64(n)
+		rest.Size -= n
+		more, again := r.RawFileSystem.Write(cancel, &rest, bytes.Join(data, nil)[n:])
+		if again.Ok() && more == rest.Size {
+			return input.Size, fuse.OK
+		}
+		if st = again; st.Ok() {
+			st = fuse.EIO
+		}
+	}
+	r.lost(input.NodeId, syscall.Errno(st))
+	return 0, st
 }
 
 // setBacking completes the answer for a handle that its node made a

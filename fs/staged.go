@@ -77,7 +77,7 @@ func (n *stagedNode) setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.
 		var err error
 		if h, ok := f.(*stagedHandle); ok && h.write {
 			// ftruncate: while the handle is open no commit can have the file.
-			err = h.f.Truncate(int64(size))
+			err = n.file.TruncateBy(h.f, int64(size))
 		} else {
 			err = n.file.Truncate(int64(size))
 			n.file.Arrived(thread(ctx))
@@ -109,6 +109,9 @@ func (n *stagedNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Er
 // Fsync makes the bytes and the name durable.
 func (n *stagedNode) Fsync(ctx context.Context, f fusefs.FileHandle, flags uint32) syscall.Errno {
 	op := n.m.begin(ctx, "fsync", n.EmbeddedInode(), "")
+	if h, ok := f.(*stagedHandle); ok {
+		return op.end(n.file.SyncBy(op, h.f))
+	}
 	return op.end(n.file.Sync(op))
 }
 

@@ -7,6 +7,7 @@ import (
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/hubfs/hubfs/commit"
 	"golang.org/x/sys/unix"
 )
 
@@ -77,4 +78,20 @@ func (h *stagedHandle) close() error {
 		h.n.reclaim()
 	}
 	return err
+}
+
+// lost tells a staged file that pages of it could not be written. While the
+// kernel has pages to write one of the handles is open.
+func (m *mount) lost(ino uint64, errno syscall.Errno) {
+	m.handles.mu.Lock()
+	var file *commit.File
+	for h := range m.handles.open {
+		if h, ok := h.(*stagedHandle); ok && h.n.ino == ino {
+			file = h.n.file
+		}
+	}
+	m.handles.mu.Unlock()
+	if file != nil {
+		file.Lost(errno)
+	}
 }
