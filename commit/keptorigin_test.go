@@ -50,3 +50,38 @@ func TestLeftOutMovedDirectoryKeepsWhatItsPlaceHas(t *testing.T) {
 		t.Errorf("the Hub has something else (-want +got):\n%s", d)
 	}
 }
+
+// What a commit puts into a new directory that goes on hiding what the base has
+// at its place is still in it, now and after the journal was read again.
+func TestDirectoryInOneThatStaysNew(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Commit("main", "start", map[string]string{"c/x.bin": "x"})
+	tr := w.tree("acme/m")
+	rm(t, tr, "c/x.bin")
+	if err := tr.Root().Rmdir(ctx, "c"); err != nil {
+		t.Fatal(err)
+	}
+	mkdir(t, tr, "c")
+	mkdir(t, tr, "c/c")
+	save(t, tr, "c/c/f", "f")
+	before := view(t, tr)
+	if _, err := tr.Commit(ctx, CommitOptions{Ignore: []string{"*.bin"}}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(before, view(t, tr)); d != "" {
+		t.Errorf("after a part (-want +got):\n%s", d)
+	}
+	save(t, tr, "c/c/g", "g")
+	before = view(t, tr)
+	w.crash()
+	w.open()
+	tr = w.tree("acme/m")
+	if d := cmp.Diff(before, view(t, tr)); d != "" {
+		t.Errorf("after a crash (-want +got):\n%s", d)
+	}
+	commitAll(t, tr)
+	if d := cmp.Diff(files(before), remoteFiles(r)); d != "" {
+		t.Errorf("the Hub has something else (-want +got):\n%s", d)
+	}
+}
