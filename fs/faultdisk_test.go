@@ -58,9 +58,6 @@ func (d *faultDisk) mount() error {
 	}
 	d.unsynced, d.dropped = map[uint64][]span{}, map[uint64][]span{}
 	root := &fusefs.LoopbackRoot{Path: d.lower, Dev: st.Dev}
-	root.NewNode = func(r *fusefs.LoopbackRoot, _ *fusefs.Inode, _ string, _ *syscall.Stat_t) fusefs.InodeEmbedder {
-		return &faultNode{LoopbackNode: fusefs.LoopbackNode{RootData: r}, d: d}
-	}
 	node := &faultNode{LoopbackNode: fusefs.LoopbackNode{RootData: root}, d: d}
 	root.RootNode = node
 	second := time.Second
@@ -74,6 +71,11 @@ func (d *faultDisk) mount() error {
 		d.srv = srv
 	}
 	return err
+}
+
+// WrapChild makes the nodes below fail as well.
+func (n *faultNode) WrapChild(_ context.Context, ops fusefs.InodeEmbedder) fusefs.InodeEmbedder {
+	return &faultNode{LoopbackNode: fusefs.LoopbackNode{RootData: ops.(*fusefs.LoopbackNode).RootData}, d: n.d}
 }
 
 // powerCut takes what was dropped. What was only not synced stays: it may.
