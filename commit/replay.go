@@ -51,7 +51,7 @@ func (w *Worktree) replay(st *state) error {
 	}
 	if damage != nil && !errors.Is(damage, errTorn) {
 		w.warn(fmt.Sprintf("the journal was damaged at byte %d of %d (%v): later changes are set aside in %s", good, len(content), damage, st.disk.path))
-		if err := st.setAside(content[good:], seqs, w.files); err != nil {
+		if err := st.setAside(content[good:], seqs, w.needed()); err != nil {
 			return err
 		}
 	}
@@ -203,31 +203,17 @@ func (w *Worktree) findLost(d *Dir, seqs []uint64, lost []record) []record {
 // clean one, removes content that no record is about: its names were dropped,
 // or never got into the journal.
 func (w *Worktree) cleanUp(st *state, seqs []uint64, clean bool) error {
-	keep := make(map[uint64]bool)
-	var walk func(d *Dir)
-	walk = func(d *Dir) {
-		for _, k := range d.kids {
-			switch {
-			case k.file != nil:
-				keep[k.file.seq] = true
-			case k.dir != nil:
-				walk(k.dir)
-			}
-		}
-	}
-	walk(w.root)
-	held := make(map[uint64]bool)
+	needed := w.needed()
 	for _, p := range w.pending {
 		for _, it := range p.items {
 			if it.file != nil {
 				it.file.hold()
-				held[it.file.seq] = true
 			}
 		}
 	}
 	w.dropped = nil
 	for seq, f := range w.files {
-		if !keep[seq] {
+		if needed[seq] != byName {
 			f.unlinked = true
 			delete(w.files, seq)
 		}
@@ -235,7 +221,7 @@ func (w *Worktree) cleanUp(st *state, seqs []uint64, clean bool) error {
 	if !clean {
 		return nil
 	}
-	seqs = slices.DeleteFunc(seqs, func(seq uint64) bool { return keep[seq] || held[seq] })
+	seqs = slices.DeleteFunc(seqs, func(seq uint64) bool { return needed[seq] != 0 })
 	if len(seqs) == 0 {
 		return nil
 	}
@@ -249,9 +235,43 @@ func (w *Worktree) cleanUp(st *state, seqs []uint64, clean bool) error {
 	return nil
 }
 
+// What a staged file is needed for.
+type need int
+
+const (
+	byPlan need = iota + 1 // only by a commit whose outcome is not known
+	byName
+)
+
+// needed are the staged files that have a name, or that a pending commit has. A
+// file that lost its name may have got it again in what was cut off.
+func (w *Worktree) needed() map[uint64]need {
+	needed := make(map[uint64]need)
+	for _, p := range w.pending {
+		for _, it := range p.items {
+			if it.file != nil {
+				needed[it.file.seq] = byPlan
+			}
+		}
+	}
+	var walk func(d *Dir)
+	walk = func(d *Dir) {
+		for _, k := range d.kids {
+			switch {
+			case k.file != nil:
+				needed[k.file.seq] = byName
+			case k.dir != nil:
+				walk(k.dir)
+			}
+		}
+	}
+	walk(w.root)
+	return needed
+}
+
 // setAside keeps what a damaged journal no longer says: its tail, and the
 // files that only the tail may have named.
-func (st *state) setAside(tail []byte, seqs []uint64, named map[uint64]*File) error {
+func (st *state) setAside(tail []byte, seqs []uint64, needed map[uint64]need) error {
 	var dir string
 	for n := 1; ; n++ {
 		dir = fmt.Sprintf("%s%d", asidePrefix, n)
@@ -267,7 +287,7 @@ func (st *state) setAside(tail []byte, seqs []uint64, named map[uint64]*File) er
 		return err
 	}
 	for _, seq := range seqs {
-		if named[seq] == nil {
+		if needed[seq] == 0 {
 			if err := st.disk.rename(seqName(seq), fmt.Sprintf("%s/%d", dir, seq)); err != nil {
 				return err
 			}

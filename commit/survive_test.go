@@ -411,3 +411,35 @@ func TestMadeAndNotNoted(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A file that had lost its name, and got it again in what was damaged, is set
+// aside and not taken for one that nobody needs.
+func TestDamageOfTheNameThatCameBack(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m").Put("a", "a")
+	tr := w.tree("acme/m")
+	f := save(t, tr, "b", "precious")
+	tr.mu.Lock()
+	err := tr.append(record{Op: opDel, P: "b"}, record{Op: opPut, P: "c", S: f.seq, M: 0o644})
+	tr.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := tr.st.disk.path
+	w.crash()
+	journal := filepath.Join(dir, journalName)
+	b, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-3] ^= 1
+	if err := os.WriteFile(journal, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	w.tree("acme/m")
+	w.close()
+	if b, err := os.ReadFile(filepath.Join(dir, "damaged-1", "1")); string(b) != "precious" {
+		t.Errorf("%q %v", b, err)
+	}
+}
