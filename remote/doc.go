@@ -26,9 +26,9 @@
 // it cannot know whether it was made (ErrUnknownOutcome). All three can be for
 // a pull request instead of a branch (CreatePR).
 //
-// An Uploader sends over up to 32 connections, for all uploads of a client
+// Content is sent over up to 32 connections, for all uploads of a client
 // together: several files, and the parts of one. What has arrived is not sent
-// again, within an upload nor by the next one. Content is streamed: no more of
+// again, within an upload nor by the next one. It is streamed: no more of
 // it is in memory than the connections hold.
 //
 // # Rules
@@ -63,7 +63,6 @@
 //
 // # Locks
 //
-// Client.mu, Snapshot.mu, Content.mu, Uploader.mu, gate.mu and those of the
-// meters guard a few fields each and are never held over I/O. None is taken
-// under another.
+// Client.mu, Snapshot.mu, Content.mu, gate.mu and those of the meters guard a
+// few fields each and are never held over I/O. None is taken under another.
 package remote

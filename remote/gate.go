@@ -28,7 +28,7 @@ type gate struct {
 }
 
 type waiter struct {
-	u     *Uploader
+	u     *upload
 	size  int64
 	ready chan int // its serial; closed over by the one who lets it in
 }
@@ -36,7 +36,7 @@ type waiter struct {
 func newGate() *gate { return &gate{limit: maxConns} }
 
 // enter waits for a turn. It returns the serial that leave and failed want.
-func (g *gate) enter(ctx context.Context, u *Uploader, size int64) (serial int, err error) {
+func (g *gate) enter(ctx context.Context, u *upload, size int64) (serial int, err error) {
 	w := &waiter{u: u, size: size, ready: make(chan int, 1)}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, w)
@@ -77,14 +77,14 @@ func (g *gate) admit() {
 }
 
 // exit makes room. The caller holds mu.
-func (g *gate) exit(u *Uploader) {
+func (g *gate) exit(u *upload) {
 	g.running--
 	u.sending--
 	g.admit()
 }
 
 // leave gives a turn back.
-func (g *gate) leave(u *Uploader, ok bool) {
+func (g *gate) leave(u *upload, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if ok && g.limit < maxConns {

@@ -15,8 +15,8 @@ import (
 func TestGate(t *testing.T) {
 	g := newGate()
 	ctx := context.Background()
-	a, b := &Uploader{}, &Uploader{}
-	in := func(u *Uploader) int {
+	a, b := &upload{}, &upload{}
+	in := func(u *upload) int {
 		t.Helper()
 		serial, err := g.enter(ctx, u, 1)
 		if err != nil {
@@ -46,7 +46,7 @@ func TestGate(t *testing.T) {
 	}
 	// Nobody is let in until enough have left; then those with the fewest.
 	type got struct {
-		u    *Uploader
+		u    *upload
 		size int64
 	}
 	order := make(chan got, 4)

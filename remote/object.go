@@ -17,7 +17,7 @@ const uploadTries = 12
 
 // An object is content on its way to the Hub: in one piece, or in parts.
 type object struct {
-	u *Uploader
+	u *upload
 	f LFSFile
 	m *meter
 
@@ -117,6 +117,12 @@ func (o *object) send(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// done tells that the Hub has the object.
+func (o *object) done() {
+	o.m.done(o.f.Size)
+	o.u.o.Done(o.f.OID)
 }
 
 // arrived counts the parts that are there.

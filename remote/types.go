@@ -76,8 +76,8 @@ type PreuploadOptions struct {
 type UploadOptions struct {
 	CreatePR bool // the commit opens a pull request: the token need not be able to write
 	// Progress, if not nil, is told of bytes newly sent or found there already.
-	// It is called from several goroutines, and must not add to the upload. Bytes sent again do not count, so
-	// the sum is the size of all files once the upload has succeeded.
+	// It is called from several goroutines. Bytes sent again do not count, so the
+	// sum is the size of all files once the upload has succeeded.
 	Progress func(n int64)
 	// Done, if not nil, is told of each object that the Hub has now, or had. It
 	// is called from several goroutines.

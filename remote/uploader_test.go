@@ -242,49 +242,25 @@ func TestUploadGoesOn(t *testing.T) {
 	}
 }
 
-// Files are handed over while others are on their way.
-func TestUploadWhileAdding(t *testing.T) {
+// An upload that has failed says why, and asks about no more files.
+func TestUploadFails(t *testing.T) {
 	hub := newHub(t, hubtest.Options{})
 	hub.Repo("acme/m")
 	c := newClient(t, hub.URL(), aliceToken)
-	arrived := make(chan struct{}, 100)
 	hub.Fault(func(r *http.Request) *hubtest.Fault {
 		if isPut(r) {
-			arrived <- struct{}{}
+			return &hubtest.Fault{Status: 402}
 		}
 		return nil
 	})
-	u := c.Upload(t.Context(), model("acme/m"), remote.UploadOptions{})
-	for i := range 5 {
-		for range 2 { // the second is of the same content
-			if err := u.Add(lfsFile(pattern(1_000 + i))); err != nil {
-				t.Fatal(err)
-			}
-		}
-		<-arrived // before there was a Wait
+	var files []remote.LFSFile
+	for i := range 600 {
+		files = append(files, lfsFile(fmt.Sprint(i)))
 	}
-	if err := u.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	if n := hub.Counts()[hubtest.KindLFSPut].N; n != 5 {
-		t.Errorf("%d uploads", n)
-	}
-	if err := u.Add(lfsFile("late")); err == nil {
-		t.Error("a file was taken after the end")
-	}
-
-	// Once it has failed, more files are refused, and Wait says why.
-	hub.Fault(func(r *http.Request) *hubtest.Fault { return &hubtest.Fault{Status: 402} })
-	u = c.Upload(t.Context(), model("acme/m"), remote.UploadOptions{})
-	var added error
-	for i := 0; added == nil; i++ {
-		added = u.Add(lfsFile(fmt.Sprint("x", i)))
-		runtime.Gosched()
-	}
-	err := u.Wait()
+	err := c.UploadLFS(t.Context(), model("acme/m"), files, remote.UploadOptions{Done: func(oid string) { t.Error(oid) }})
 	var e *remote.Error
-	if !errors.As(err, &e) || e.Status != 402 || !errors.Is(err, added) {
-		t.Errorf("%v; %v", added, err)
+	if n := hub.Counts(); !errors.As(err, &e) || e.Status != 402 || n[hubtest.KindLFSBatch].N != 1 {
+		t.Errorf("asked %d times: %v", n[hubtest.KindLFSBatch].N, err)
 	}
 }
 
