@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,8 +56,17 @@ func (c *Client) PullRequests(ctx context.Context, repo Repo) iter.Seq2[PullRequ
 			return
 		}
 		last := 0
+		// One that was opened meanwhile moves the others on by one place.
+		tell := func(p PullRequest) bool {
+			if last != 0 && p.Number >= last {
+				return true
+			}
+			last = p.Number
+			return yield(p, nil)
+		}
+		var pinned []PullRequest // the Hub puts them first; here they have their place
 		for page := 0; ; page++ {
-			pulls, more, err := c.pullPage(ctx, repo, page)
+			pulls, top, more, err := c.pullPage(ctx, repo, page)
 			if err == nil && page >= maxPages {
 				err = errors.New("the list has no end")
 			}
@@ -63,25 +74,34 @@ func (c *Client) PullRequests(ctx context.Context, repo Repo) iter.Seq2[PullRequ
 				yield(PullRequest{}, fmt.Errorf("pull requests of %s: %w", repo.Path(), err))
 				return
 			}
+			pinned = append(pinned, top...)
+			slices.SortFunc(pinned, func(a, b PullRequest) int { return cmp.Compare(b.Number, a.Number) })
 			for _, p := range pulls {
-				// One that was opened meanwhile moves the others on by one place.
-				if last != 0 && p.Number >= last {
-					continue
+				for len(pinned) > 0 && pinned[0].Number > p.Number {
+					if !tell(pinned[0]) {
+						return
+					}
+					pinned = pinned[1:]
 				}
-				last = p.Number
-				if !yield(p, nil) {
+				if !tell(p) {
 					return
 				}
 			}
 			if !more {
+				break
+			}
+		}
+		for _, p := range pinned {
+			if !tell(p) {
 				return
 			}
 		}
 	}
 }
 
-// pullPage is one page of the list, and whether there are more.
-func (c *Client) pullPage(ctx context.Context, repo Repo, page int) (pulls []PullRequest, more bool, err error) {
+// pullPage is one page of the list, those that are pinned at the top of it by
+// themselves, and whether there are more.
+func (c *Client) pullPage(ctx context.Context, repo Repo, page int) (pulls, pinned []PullRequest, more bool, err error) {
 	var w struct {
 		Count *int `json:"count"`
 		Start int  `json:"start"`
@@ -90,6 +110,7 @@ func (c *Client) pullPage(ctx context.Context, repo Repo, page int) (pulls []Pul
 			Title  string `json:"title"`
 			Status string `json:"status"`
 			PR     bool   `json:"isPullRequest"`
+			Pinned bool   `json:"pinned"`
 			Date   string `json:"createdAt"`
 			Author struct {
 				Name string `json:"name"`
@@ -99,12 +120,12 @@ func (c *Client) pullPage(ctx context.Context, repo Repo, page int) (pulls []Pul
 	q := url.Values{"type": {"pull_request"}, "p": {strconv.Itoa(page)}}
 	res, err := c.getJSON(ctx, repo.api()+"/discussions?"+q.Encode(), &w, maxPage)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	// A list that is not there is no empty one: whoever looks for a pull request
 	// of theirs would open another.
 	if w.Count == nil || w.List == nil || len(w.List) == 0 && *w.Count > w.Start {
-		return nil, false, c.netError(res.Request, errors.New("the answer is not the list that was asked for"))
+		return nil, nil, false, c.netError(res.Request, errors.New("the answer is not the list that was asked for"))
 	}
 	for _, d := range w.List {
 		if !d.PR || d.Number <= 0 {
@@ -115,9 +136,13 @@ func (c *Client) pullPage(ctx context.Context, repo Repo, page int) (pulls []Pul
 			p.Author = d.Author.Name
 		}
 		p.Created, _ = time.Parse(time.RFC3339, d.Date)
-		pulls = append(pulls, p)
+		if d.Pinned && page == 0 {
+			pinned = append(pinned, p)
+		} else {
+			pulls = append(pulls, p)
+		}
 	}
-	return pulls, len(w.List) > 0 && w.Start+len(w.List) < *w.Count, nil
+	return pulls, pinned, len(w.List) > 0 && w.Start+len(w.List) < *w.Count, nil
 }
 
 // CreateBranch makes a branch of the repo that begins at a revision, "" for the

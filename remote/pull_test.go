@@ -114,6 +114,8 @@ func TestPullRequests(t *testing.T) {
 	post("", `{"title":"only words"}`)
 	post("/7/status", `{"status":"closed"}`)
 	post("/6/merge", `{}`)
+	post("/1/pin", `{"pinned":true}`) // which puts them first
+	post("/4/pin", `{"pinned":true}`)
 	var got []string
 	for p, err := range bob.PullRequests(ctx, repo) {
 		if err != nil || p.Created.IsZero() || p.Ref() != fmt.Sprint("refs/pr/", p.Number) {

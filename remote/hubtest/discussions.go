@@ -78,8 +78,19 @@ func (c *call) listTalks(s *state) error {
 	if q.Has("p") && (err != nil || page < 0) {
 		return badRequest("\"p\" must be a number")
 	}
+	talks := slices.Clone(s.Talks)
+	slices.Reverse(talks)
+	slices.SortStableFunc(talks, func(a, b talk) int { // pinned ones first
+		switch {
+		case a.Pinned == b.Pinned:
+			return 0
+		case a.Pinned:
+			return -1
+		}
+		return 1
+	})
 	var all []map[string]any
-	for _, t := range slices.Backward(s.Talks) {
+	for _, t := range talks {
 		open := t.Status == "open" || t.Status == "draft"
 		switch {
 		case q.Get("type") == "pull_request" && !t.PR,
@@ -110,7 +121,7 @@ func person(name string) map[string]any {
 func (c *call) brief(s *state, t *talk) map[string]any {
 	return map[string]any{
 		"num": t.Num, "title": t.Title, "author": person(t.Author), "createdAt": stamp(t.Created),
-		"status": t.Status, "isPullRequest": t.PR, "pinned": false, "numComments": len(t.Events),
+		"status": t.Status, "isPullRequest": t.PR, "pinned": t.Pinned, "numComments": len(t.Events),
 		"repo": map[string]any{"name": s.ID, "type": s.Type},
 	}
 }
@@ -160,9 +171,12 @@ func (c *call) event(e event) map[string]any {
 	}
 }
 
-// changeTalk is POST …/discussions/N/{comment,title,status,merge}.
+// changeTalk is POST …/discussions/N/{comment,title,status,pin,merge}.
 func (c *call) changeTalk(r *Repo, s *state, num int, what string) error {
-	var in struct{ Comment, Title, Status string }
+	var in struct {
+		Comment, Title, Status string
+		Pinned                 bool
+	}
 	if err := c.readMaybe(&in); err != nil {
 		return err
 	}
@@ -178,6 +192,15 @@ func (c *call) changeTalk(r *Repo, s *state, num int, what string) error {
 			return err
 		}
 		return c.json(http.StatusOK, map[string]any{})
+	}
+	if what == "pin" {
+		if write != nil {
+			return write
+		}
+		if err := r.change(func(s *state) error { s.talk(num).Pinned = in.Pinned; return nil }); err != nil {
+			return err
+		}
+		return c.json(http.StatusOK, map[string]any{"pinned": in.Pinned})
 	}
 	var made event
 	err := r.change(func(s *state) error {

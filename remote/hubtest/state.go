@@ -33,6 +33,7 @@ type talk struct {
 	Created time.Time `json:"createdAt"`
 	Status  string    `json:"status"` // draft, open, closed, merged
 	PR      bool      `json:"isPullRequest"`
+	Pinned  bool      `json:"pinned,omitempty"`
 	Commit  string    `json:"commit,omitempty"` // head of refs/pr/N
 	Base    string    `json:"base,omitempty"`   // commit it was opened on
 	Merged  string    `json:"merged,omitempty"`
