@@ -25,7 +25,9 @@ const (
 // of the first PUT to the end of the last as the Hub saw them, beside a raw
 // client that has 32 connections and nothing to hash.
 func (s *setup) uploads(p profile) error {
-	size := s.size(2<<30, 512<<20)
+	// Whole rounds of parts: those of one more would go over a few connections,
+	// that cannot fill the link.
+	size := s.size(4, 1) * uploadConns * uploadPart
 	h, err := s.startHub(p, nil, "--multipart", strconv.Itoa(uploadPart))
 	if err != nil {
 		return err
