@@ -19,7 +19,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hubfs/hubfs/blockcache"
+	"github.com/hubfs/hubfs/integration/proof"
 	"github.com/hubfs/hubfs/remote"
+	"golang.org/x/sys/unix"
 )
 
 const childEnv = "HUBFS_COMMIT_TEST_CHILD"
@@ -265,20 +267,25 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// fuseMount is a mount that counts as one of FUSE, and that nobody unmounts
+// meanwhile: its control file system.
+func fuseMount(t *testing.T) string {
+	t.Helper()
+	mnt := t.TempDir()
+	if err := unix.Mount("fusectl", mnt, "fusectl", 0, ""); err != nil {
+		proof.Missing(t, "a FUSE mount to point at:", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(mnt, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return mnt
+}
+
 // The lock of a process that is mounted makes the worktree read-only.
 func TestLockOfMount(t *testing.T) {
-	mnt := ""
-	b, _ := os.ReadFile("/proc/self/mountinfo")
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		// The control file system is not somebody's who is about to unmount it.
-		if len(f) > 4 && (strings.Contains(line, " - fusectl ") || mnt == "" && strings.Contains(line, " - fuse")) {
-			mnt = f[4]
-		}
-	}
-	if mnt == "" {
-		t.Skip("no FUSE mount to point at")
-	}
+	mnt := fuseMount(t)
 	w := newWorld(t)
 	w.hub.Repo("acme/m").Put("a", "a")
 	w.close()

@@ -167,13 +167,9 @@ func TestCommitNotNoted(t *testing.T) {
 
 // A look at whether a lock is taken is no holder, whatever its file still says.
 func TestLockProbe(t *testing.T) {
-	mnt := "/sys/fs/fuse/connections"
-	if !mounted(holder{Mount: mnt}) {
-		t.Skip("no FUSE mount to point at")
-	}
 	w := newWorld(t)
 	w.hub.Repo("acme/m").Put("a", "a")
-	w.opt.MountPoint = mnt
+	w.opt.MountPoint = fuseMount(t)
 	w.reopen()
 	tr := w.tree("acme/m")
 	save(t, tr, "b", "b")

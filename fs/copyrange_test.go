@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hubfs/hubfs/integration/proof"
 	"github.com/hubfs/hubfs/remote/hubtest"
 	"golang.org/x/sys/unix"
 )
@@ -69,7 +70,7 @@ func TestCopyFileRange(t *testing.T) {
 func disk(t *testing.T, mkfs string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(mkfs); err != nil {
-		t.Skipf("needs %s", mkfs)
+		proof.Missing(t, "needs", mkfs)
 	}
 	dir := t.TempDir()
 	image := filepath.Join(dir, "image")
@@ -81,7 +82,7 @@ func disk(t *testing.T, mkfs string, args ...string) string {
 	mnt := filepath.Join(dir, "disk")
 	must(t, os.Mkdir(mnt, 0o700))
 	if out, err := exec.Command("mount", "-o", "loop", image, mnt).CombinedOutput(); err != nil {
-		t.Skipf("no loop mount of it: %v: %s", err, out)
+		proof.Missing(t, "no loop mount of it:", err, string(out))
 	}
 	t.Cleanup(func() { unix.Unmount(mnt, 0) })
 	return mnt

@@ -50,9 +50,7 @@ type opts struct {
 // mountHub mounts a new Hub, where "me" has the token that is used.
 func mountHub(t *testing.T, o opts) *fixture {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("needs root for the mount and for passthrough")
-	}
+	needRoot(t)
 	dir := t.TempDir()
 	f := &fixture{t: t, mnt: filepath.Join(dir, "mnt"), state: o.State, cacheDir: o.Cache, opts: o.Options, anonymous: o.Anonymous}
 	if f.state == "" {

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hubfs/hubfs/integration/proof"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,7 +54,7 @@ func TestInodeNumberStaysOverEditAndCommit(t *testing.T) {
 // vim writes in place if it may, and looks whether the file is still the same.
 func TestVim(t *testing.T) {
 	if _, err := exec.LookPath("vim"); err != nil {
-		t.Skip("no vim")
+		proof.Missing(t, "no vim")
 	}
 	f := mine(t, map[string]string{"committed": "a line\n"})
 	write(t, f.path("staged"), "a line\n")

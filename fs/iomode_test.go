@@ -12,6 +12,7 @@ import (
 
 	fusefs "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/hubfs/hubfs/integration/proof"
 	"golang.org/x/sys/unix"
 )
 
@@ -108,15 +109,16 @@ func mountFlip(t *testing.T, between func(kernel) kernel) (path string, n *flipF
 	return filepath.Join(mnt, "file"), n
 }
 
-func needPassthrough(t *testing.T) {
+// needRoot skips a test that mounts, or has passthrough.
+func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("passthrough needs root")
+		proof.Missing(t, "needs root for the mount and for passthrough")
 	}
 }
 
 func TestPassthroughReadsNothingFromUs(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	path, n := mountFlip(t, nil)
 	n.whole.Store(true)
 	wantContent(t, path, noise(1<<20))
@@ -127,7 +129,7 @@ func TestPassthroughReadsNothingFromUs(t *testing.T) {
 
 // The kernel fails an open with EIO when both kinds of handle are open.
 func TestCachedHandleKeepsPassthroughAway(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	path, n := mountFlip(t, nil)
 	cached, err := os.Open(path)
 	must(t, err)
@@ -152,7 +154,7 @@ func TestCachedHandleKeepsPassthroughAway(t *testing.T) {
 // The release of a cached handle that comes after a passthrough open must not
 // take the backing id with it.
 func TestLateReleaseOfCachedHandle(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	path, n := mountFlip(t, nil)
 	for range 200 {
 		n.whole.Store(false)
@@ -188,7 +190,7 @@ func (f *failing) RegisterBackingFd(m *fuse.BackingMap) (int32, syscall.Errno) {
 // One failed registration is one cached handle, nothing more; and a file that
 // is open by passthrough can be opened again while registrations fail.
 func TestFailedRegistration(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	var k failing
 	path, n := mountFlip(t, func(real kernel) kernel { k.kernel = real; return &k })
 	n.whole.Store(true)
@@ -219,7 +221,7 @@ func TestFailedRegistration(t *testing.T) {
 
 // Threads open and close while the file becomes whole and stops to be.
 func TestOpensWhileCompletenessFlips(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	path, n := mountFlip(t, nil)
 	var wg sync.WaitGroup
 	var opens, failures atomic.Int64

@@ -66,7 +66,7 @@ func serveUntilKilled(c daemonConfig) error {
 // answers at once, and what was written is there at the next mount, busy until
 // it is closed.
 func TestKilledDaemon(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	dir := t.TempDir()
 	hub := must1(hubtest.New(hubtest.Options{Dir: filepath.Join(dir, "hub")}))(t)
 	hub.AddUser("me", token, hubtest.User{})

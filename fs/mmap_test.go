@@ -89,7 +89,7 @@ func TestLostPages(t *testing.T) {
 	for i := range 4 {
 		off, writeback := i%2 == 1, i/2 == 1
 		t.Run(fmt.Sprintf("without %v writeback %v", off, writeback), func(t *testing.T) {
-			needPassthrough(t)
+			needRoot(t)
 			d := newFaultDisk(t, writeback)
 			f := mountHub(t, opts{Options: Options{noPassthrough: off}, Repo: "me/m", State: filepath.Join(d.mnt, "state"), Fill: func(h *hubtest.Hub) { h.Repo("me/m").Put("a", "1") }})
 			defer f.end()

@@ -20,7 +20,7 @@ import (
 // wants to see no difference. In between a colleague commits, commits are made,
 // and the daemon is killed.
 func TestProofModel(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	unix.Umask(0o022)
 	total := proof.N(1500, 110_000, 3_100_000)
 	perWorld := proof.N(1500, 2500, 5000)
@@ -163,7 +163,7 @@ func shrink(t *testing.T, ops []modelOp, err error) []modelOp {
 
 // Traces that found a fault once.
 func TestModelTraces(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	unix.Umask(0o022)
 	files, err := filepath.Glob("testdata/model/*.trace")
 	must(t, err)

@@ -231,7 +231,7 @@ func (s *stress) edit() error {
 // commits and commits are made all the time. In the end the Hub has what a reader
 // sees, and the daemon has let go of everything.
 func TestProofConcurrent(t *testing.T) {
-	needPassthrough(t)
+	needRoot(t)
 	unix.Umask(0o022)
 	seed := proof.Seed(t)
 	rounds := proof.N(1, 2, 20)

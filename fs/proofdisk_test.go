@@ -474,9 +474,7 @@ func diskRound(t *testing.T, hub *hubtest.Hub, r *rand.Rand, n int, disk badDisk
 // on a disk that fails, or is full, for a while, and then loses power: what a sync
 // was answered for is there, whatever had failed before.
 func TestProofDiskFaultsMount(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root for the mount")
-	}
+	needRoot(t)
 	r := proof.Rand(proof.Seed(t))
 	hub := must1(hubtest.New(hubtest.Options{Dir: filepath.Join(t.TempDir(), "hub")}))(t)
 	hub.AddUser("me", token, hubtest.User{})
@@ -528,11 +526,11 @@ func newBadDisk(t *testing.T, i int) (d badDisk, isReal bool) {
 		must(t, os.WriteFile(f.image, nil, 0o600))
 		must(t, os.Truncate(f.image, 16<<20))
 		if out, err := exec.Command("mkfs.ext4", "-q", f.image).CombinedOutput(); err != nil {
-			t.Skipf("needs mkfs.ext4: %v: %s", err, out)
+			proof.Missing(t, "needs mkfs.ext4:", err, string(out))
 		}
 	}
 	if err := f.mount(); err != nil {
-		t.Skipf("needs a small disk: %v", err)
+		proof.Missing(t, "needs a small disk:", err)
 	}
 	t.Cleanup(func() {
 		if err := f.close(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hubfs/hubfs/integration/proof"
 	"github.com/hubfs/hubfs/remote/hubtest"
 )
 
@@ -236,7 +237,7 @@ func TestCompatibleServers(t *testing.T) {
 // A full disk stops caching, not reading.
 func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount a small tmpfs")
+		proof.Missing(t, "needs root to mount a small tmpfs")
 	}
 	small := func(t *testing.T, dir string, size string) {
 		t.Helper()

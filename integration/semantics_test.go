@@ -123,7 +123,7 @@ func TestProofSemantics(t *testing.T) {
 		t.Fatal("there is no command to test")
 	}
 	if os.Getuid() != 0 {
-		t.Skip("needs root for the mount")
+		proof.Missing(t, "needs root for the mount")
 	}
 	text, err := os.ReadFile("../SEMANTICS.md")
 	if err != nil {

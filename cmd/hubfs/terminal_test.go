@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hubfs/hubfs/integration/proof"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,7 +19,7 @@ func terminal(t *testing.T) (person, program *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		missing(t, err)
+		proof.Missing(t, err)
 	}
 	t.Cleanup(func() { person.Close() })
 	fd := int(person.Fd())
@@ -33,7 +34,7 @@ func terminal(t *testing.T) (person, program *os.File) {
 		program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
 	}
 	if err != nil {
-		missing(t, err)
+		proof.Missing(t, err)
 	}
 	return person, program
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/hubfs/hubfs/integration/proof"
 )
 
 // asUser makes the world's commands those of a normal user.
@@ -20,7 +22,7 @@ func (w *world) asUser() {
 	// fusermount3 wants a user with a name.
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
-		missing(w.t, err)
+		proof.Missing(w.t, err)
 	}
 	uid, _ := strconv.Atoi(nobody.Uid)
 	gid, _ := strconv.Atoi(nobody.Gid)
@@ -53,7 +55,7 @@ func (w *world) asUser() {
 func needNamespace(t *testing.T) {
 	t.Helper()
 	if err := exec.Command("unshare", "-m", "true").Run(); err != nil || os.Geteuid() != 0 {
-		missing(t, "no mount namespaces for this user")
+		proof.Missing(t, "no mount namespaces for this user")
 	}
 }
 
@@ -108,7 +110,7 @@ func TestNormalUser(t *testing.T) {
 	w := newWorld(t)
 	w.asUser()
 	if _, err := fusermount(); err != nil {
-		missing(t, err)
+		proof.Missing(t, err)
 	}
 	r := w.inNamespace(openDevice, `
 "$0" mount mnt

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hubfs/hubfs/integration/proof"
 	"github.com/hubfs/hubfs/remote/hubtest"
 	"golang.org/x/sys/unix"
 )
@@ -76,17 +77,8 @@ func newWorld(t *testing.T) *world {
 func needFuse(t *testing.T) {
 	t.Helper()
 	if err := checkFuse(false); err != nil {
-		missing(t, err)
+		proof.Missing(t, err)
 	}
-}
-
-// missing skips a test for what the machine lacks. A CI machine lacks nothing.
-func missing(t *testing.T, what any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
 }
 
 // end leaves neither mount nor daemon behind, however the test went.

@@ -9,4 +9,6 @@
 // with). What it counted it says in one line, which the test summary shows. A
 // test checks that it did as much as its size asks for: a proof that tried
 // nothing has failed.
+//
+// A test of any kind that cannot run on this machine says so by Missing.
 package proof

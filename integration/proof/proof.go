@@ -57,3 +57,20 @@ func Say(t Logger, format string, args ...any) {
 	t.Helper()
 	t.Logf("proof: %s: %s", t.Name(), fmt.Sprintf(format, args...))
 }
+
+// A Skipper is what Missing needs of a *testing.T.
+type Skipper interface {
+	Helper()
+	Skip(why ...any)
+	Fatal(why ...any)
+}
+
+// Missing skips a test for what the machine lacks. Where the tests must be whole
+// (CI is set) it lacks nothing, and the test fails.
+func Missing(t Skipper, what ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(append([]any{"missing:"}, what...)...)
+	}
+	t.Skip(what...)
+}
