@@ -1,16 +1,14 @@
 package fs
 
 import (
-	"context"
 	"strings"
 
 	"github.com/hubfs/hubfs/commit"
 )
 
 // appeared makes the kernel forget that a revision of a repo was not there, since
-// a commit has just made it, and returns when it has. It must not be called by
-// what a program holds a directory's lock for.
-func (m *mount) appeared(ctx context.Context, w *commit.Worktree, rev string) {
+// a commit has just made it. Who waits for that calls settle.
+func (m *mount) appeared(w *commit.Worktree, rev string) {
 	if rev == "" || m.opts.Repo != nil {
 		return
 	}
@@ -37,11 +35,5 @@ func (m *mount) appeared(ctx context.Context, w *commit.Worktree, rev string) {
 			}
 		}
 	}
-	told := make(chan struct{})
-	m.notifier.add(append(notices, notice{do: func() { close(told) }})...)
-	select {
-	case <-told:
-	case <-m.notifier.stop:
-	case <-ctx.Done():
-	}
+	m.notifier.add(notices...)
 }

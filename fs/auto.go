@@ -46,8 +46,8 @@ func (a *autoCommitter) start() {
 		defer tick.Stop()
 		for {
 			select {
-			case now := <-tick.C:
-				a.look(ctx, now)
+			case <-tick.C:
+				a.look(ctx, time.Now)
 			case <-ctx.Done():
 				return
 			}
@@ -78,21 +78,22 @@ func (a *autoCommitter) closed(w *commit.Worktree) {
 	}
 }
 
-// look commits what has been idle for long enough.
-func (a *autoCommitter) look(ctx context.Context, now time.Time) {
-	a.openLeftovers(ctx, now)
+// look commits what has been idle for long enough, unless all is to be kept. It
+// asks for the time again and again, since a commit may take long.
+func (a *autoCommitter) look(ctx context.Context, clock func() time.Time) {
+	a.openLeftovers(ctx, clock())
 	work := a.m.worktrees()
 	staged := map[*commit.Worktree]bool{}
 	for _, w := range work {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || a.m.keepStaged.Load() {
 			return
 		}
 		if !w.Dirty() || staged[w] {
 			continue
 		}
 		staged[w] = true
-		if a.due(w, now) {
-			a.commit(ctx, w, now)
+		if a.due(w, clock()) {
+			a.commit(ctx, w, clock)
 		}
 	}
 	a.mu.Lock()
@@ -141,7 +142,7 @@ func (a *autoCommitter) due(w *commit.Worktree, now time.Time) bool {
 	return now.Sub(t.since) >= wait
 }
 
-func (a *autoCommitter) commit(ctx context.Context, w *commit.Worktree, now time.Time) {
+func (a *autoCommitter) commit(ctx context.Context, w *commit.Worktree, clock func() time.Time) {
 	o, err := a.m.opts.Commit.Commit(true)
 	if err != nil {
 		a.m.log.Error("options of the commits", "err", err)
@@ -158,7 +159,8 @@ func (a *autoCommitter) commit(ctx context.Context, w *commit.Worktree, now time
 	case !res.Unchanged:
 		a.m.log.Info("committed", "repo", repo, "commit", res.Commit, "url", res.URL, "busy", len(res.Busy))
 	}
-	a.m.appeared(ctx, w, res.Branch)
+	a.m.appeared(w, res.Branch)
+	now := clock() // what was changed during the commit has been left alone since then at most
 	act, left := w.Activity(), w.Dirty()
 	a.mu.Lock()
 	defer a.mu.Unlock()

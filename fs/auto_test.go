@@ -23,9 +23,11 @@ func auto(t *testing.T, files map[string]string) (f *fixture, look func(after ti
 	start := time.Now()
 	return f, func(after time.Duration) {
 		t.Helper()
-		f.srv.m.auto.look(t.Context(), start.Add(after*(every/10)))
+		f.srv.m.auto.look(t.Context(), at(start.Add(after*(every/10))))
 	}
 }
+
+func at(now time.Time) func() time.Time { return func() time.Time { return now } }
 
 // wantHub is what the Hub has as a file of me/m; "" is none.
 func (f *fixture) wantHub(t *testing.T, name, content string) {
@@ -121,6 +123,69 @@ func TestIdleConflict(t *testing.T) {
 	wantContent(t, f.path("a"), "mine")
 }
 
+// After an unmount that keeps everything staged, which may take until the last
+// file is closed, nothing is committed.
+func TestIdleWorkIsKept(t *testing.T) {
+	f, look := auto(t, map[string]string{"a": "1"})
+	write(t, f.path("b"), "2")
+	f.idle("b")
+	look(0)
+	must(t, f.srv.Sync(t.Context(), SyncRequest{Unmount: true, Keep: true}, nil))
+	look(10)
+	f.wantHub(t, "b", "")
+}
+
+// A commit that takes long does not make work idle that was changed meanwhile.
+func TestIdleAfterALongCommit(t *testing.T) {
+	const every = 10 * time.Minute
+	f := mountHub(t, opts{Options: Options{CommitEvery: every}})
+	repos := []string{"me/a", "me/b"}
+	for _, repo := range repos {
+		must(t, os.Mkdir(f.path(repo), 0o755))
+		write(t, f.path(repo+"/x"), "1")
+		f.idle(repo + "/x")
+	}
+	start := time.Now()
+	now, first := start, ""
+	clock := func() time.Time {
+		for _, repo := range repos {
+			if first == "" && f.hub.Has(repo) { // its commit has taken half a day
+				first, now = repo, start.Add(12*time.Hour)
+				for _, repo := range repos {
+					write(t, f.path(repo+"/x"), "changed")
+					f.idle(repo + "/x")
+				}
+			}
+		}
+		return now
+	}
+	changed := func() (n int) {
+		for _, repo := range repos {
+			if f.hub.Has(repo) && string(f.hub.Repo(repo).Read("", "x")) == "changed" {
+				n++
+			}
+		}
+		return n
+	}
+	look := func() { f.srv.m.auto.look(t.Context(), clock) }
+	look()
+	now = start.Add(every)
+	look()
+	if first == "" {
+		t.Fatal("nothing was committed")
+	}
+	now = now.Add(every / 2)
+	look()
+	if n := changed(); n != 0 {
+		t.Errorf("%d repos committed half the idle time after the change", n)
+	}
+	now = now.Add(every / 2)
+	look()
+	if n := changed(); n != len(repos) {
+		t.Errorf("%d repos committed", n)
+	}
+}
+
 // The rules of commits that nobody asked for hold: most of a repo is not
 // deleted, and nothing is created for nothing.
 func TestIdleIsAutomatic(t *testing.T) {
@@ -138,15 +203,15 @@ func TestIdleIsAutomatic(t *testing.T) {
 	g := mountHub(t, opts{Options: Options{CommitEvery: 10 * time.Minute}})
 	must(t, os.Mkdir(g.path("me/new"), 0o755))
 	start := time.Now()
-	g.srv.m.auto.look(t.Context(), start)
-	g.srv.m.auto.look(t.Context(), start.Add(10*time.Minute))
+	g.srv.m.auto.look(t.Context(), at(start))
+	g.srv.m.auto.look(t.Context(), at(start.Add(10*time.Minute)))
 	if g.hub.Has("me/new") {
 		t.Error("an empty repo was created")
 	}
 	write(t, g.path("me/new/x"), "1")
 	g.idle("me/new/x")
-	g.srv.m.auto.look(t.Context(), start.Add(20*time.Minute))
-	g.srv.m.auto.look(t.Context(), start.Add(30*time.Minute))
+	g.srv.m.auto.look(t.Context(), at(start.Add(20*time.Minute)))
+	g.srv.m.auto.look(t.Context(), at(start.Add(30*time.Minute)))
 	if got := string(g.hub.Repo("me/new").Read("", "x")); got != "1" {
 		t.Errorf("the Hub has %q", got)
 	}
@@ -200,8 +265,8 @@ func TestIdleLeftovers(t *testing.T) {
 	f.end()
 	f.mount()
 	start := time.Now()
-	f.srv.m.auto.look(t.Context(), start)
-	f.srv.m.auto.look(t.Context(), start.Add(every))
+	f.srv.m.auto.look(t.Context(), at(start))
+	f.srv.m.auto.look(t.Context(), at(start.Add(every)))
 	if got := string(f.hub.Repo("me/new").Read("", "x")); got != "1" {
 		t.Errorf("the Hub has %q", got)
 	}

@@ -13,7 +13,7 @@ type Options struct {
 	Repo   *remote.Repo // only this repo, its files at the root; nil = the whole Hub
 	Subdir string       // with Repo: this directory of it
 
-	ReadOnly   bool // the kernel refuses all writing
+	ReadOnly   bool // refuse all writing
 	AllowOther bool // other users may use the mount, as the modes allow
 
 	Commit      CommitOptions // of all commits, where a request says nothing else

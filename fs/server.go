@@ -56,7 +56,7 @@ func (m *mount) dead() bool {
 }
 
 // KeepStaged reports whether nothing is to be committed at the end: the unmount
-// was asked for by a request with Force, or the mount is one with NoCommit.
+// was asked for by a request with Keep, or the mount is one with NoCommit.
 func (s *Server) KeepStaged() bool { return s.m.opts.NoCommit || s.m.keepStaged.Load() }
 
 // Status is what .hubfs/status says.

@@ -99,7 +99,7 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 		case len(res.Busy) > 0:
 			errs = append(errs, fmt.Errorf("%s: %w: %s", repo, errBusy, strings.Join(res.Busy, ", ")))
 		}
-		m.appeared(ctx, w, res.Branch)
+		m.appeared(w, res.Branch)
 		events(SyncEvent{Type: "result", Repo: repo, Result: res})
 	}
 	m.notifier.settle(ctx) // so that who looks after the answer sees the commit
