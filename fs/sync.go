@@ -27,7 +27,7 @@ type SyncEvent struct {
 	Head          string        `json:"head,omitempty"`   // of a conflict: the commit that the branch is at
 	Sides         []commit.Side `json:"sides,omitempty"`  // of a conflict: what both did, path by path
 	Event         commit.Event  `json:"event,omitzero"`   // of "progress"
-	commit.Result               // of "result"; flat in the JSON
+	commit.Result               // of "result"; flat in the JSON. Branch also of an error: the one that was asked for, or is the mount's own
 }
 
 // errBusy is part of the error of a sync that left files out.
@@ -93,7 +93,7 @@ func (m *mount) sync(ctx context.Context, req SyncRequest, events func(SyncEvent
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", repo, err))
 			e := SyncEventOf(w.Repo(), err)
-			e.Place, e.Subdir = m.placeIn(w.Repo()), m.opts.Subdir
+			e.Place, e.Subdir, e.Branch = m.placeIn(w.Repo()), m.opts.Subdir, opts.Branch
 			failed = append(failed, e)
 			continue
 		case len(res.Busy) > 0:

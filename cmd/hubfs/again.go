@@ -48,10 +48,10 @@ func conflictFlags(asked hubfs.CommitOptions) (force, pull string) {
 	return force, again(asked)
 }
 
-// discards is what a discard does about a conflict. What it brings back is the
-// branch that the mount shows, not the one that was in the way of --branch.
-func discards(asked hubfs.CommitOptions) string {
-	if asked.Branch != "" {
+// discards is what a discard does about a conflict with a branch, "" if that is
+// the one that the mount shows: no other can be brought back.
+func discards(branch string) string {
+	if branch != "" {
 		return "drops yours"
 	}
 	return "theirs, instead of yours"

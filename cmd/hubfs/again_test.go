@@ -76,6 +76,26 @@ func TestConflictOnABranch(t *testing.T) {
 	}
 }
 
+// The same where the branch is the mount's own.
+func TestConflictOnTheMountsBranch(t *testing.T) {
+	w := newWorld(t)
+	needFuse(t)
+	w.must("mount", "--branch", "dev", w.mnt)
+	w.hub.Repo("me/m").Commit("main", "First", map[string]string{"a.txt": "first"})
+	w.hub.Repo("me/m").Branch("dev", "main")
+	w.hub.Repo("me/m").Commit("dev", "Theirs", map[string]string{"a.txt": "theirs"})
+	w.write("me/m/a.txt", "mine")
+	r := w.fails(exitConflict, "The ways on:", "sync", w.path("me/m"))
+	if !contains(r.err, "hubfs discard "+w.path("me/m/a.txt"), "# drops yours") {
+		t.Error(r.err)
+	}
+	w.follow(r.err, "hubfs sync --force")
+	repo := w.hub.Repo("me/m")
+	if ours, main := string(repo.Read("dev", "a.txt")), string(repo.Read("", "a.txt")); ours != "mine" || main != "first" {
+		t.Errorf("dev has %q, main %q", ours, main)
+	}
+}
+
 // What cannot be the name of a branch is wrong usage: to try it again is no use.
 func TestNoBranch(t *testing.T) {
 	w := mounted(t)

@@ -36,16 +36,21 @@ func conflictText(mnt string, e hubfs.SyncEvent, asked hubfs.CommitOptions) stri
 		case i == mostSides:
 			ways = append(ways, way{"hubfs diff " + typed(root), "and so on for the others"})
 		case i < mostSides && ok:
-			ways = append(ways, way{"hubfs discard " + typed(at), discards(asked)})
+			ways = append(ways, way{"hubfs discard " + typed(at), discards(e.Branch)})
 		}
 	}
 	ways = append(ways, way{"hubfs sync " + pull + typed(root), "both: yours becomes a pull request"})
-	text := sidesText(e.Sides) + "Both versions are kept: yours stays staged, theirs is on the Hub. The ways on:\n" + waysText(ways)
+	text := waysOn(e.Sides, ways)
 	if e.Place != "" && e.Head != "" && len(e.Paths) > 0 {
 		place, _, _ := strings.Cut(e.Place, "@")
 		text += "\nTheirs can be looked at in " + typed(filepath.Join(mnt, place+"@"+e.Head))
 	}
 	return text
+}
+
+// waysOn says what both sides of a conflict did, and the ways to end it.
+func waysOn(sides []commit.Side, ways []way) string {
+	return sidesText(sides) + "Both versions are kept: yours stays staged, theirs is on the Hub. The ways on:\n" + waysText(ways)
 }
 
 // sidesText is a line for each path of a conflict.

@@ -149,6 +149,10 @@ type repoFailure struct {
 	Sides []commit.Side `json:"sides,omitempty"` // of a conflict
 }
 
+func failureOf(e hubfs.SyncEvent) repoFailure {
+	return repoFailure{e.Repo, e.Code, e.Error, e.Paths, e.Head, e.Sides}
+}
+
 // synced is what came of a sync.
 type synced struct {
 	Results  []repoResult  `json:"results"`
@@ -174,7 +178,7 @@ func requestSync(ctx context.Context, mnt string, req hubfs.SyncRequest, show *p
 		case "error":
 			ended = true
 			errs = append(errs, syncError(mnt, e, req.CommitOptions))
-			got.Failures = append(got.Failures, repoFailure{e.Repo, e.Code, e.Error, e.Paths, e.Head, e.Sides})
+			got.Failures = append(got.Failures, failureOf(e))
 		case "done":
 			ended = true
 		}

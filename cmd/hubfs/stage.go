@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/hubfs/hubfs/blockcache"
 	"github.com/hubfs/hubfs/commit"
@@ -53,6 +55,21 @@ func stageOptionsOf(c *cli.Context) stageOptions {
 		output: outputOf(c), hubOptions: hubOptionsOf(c),
 		CacheDir: c.Path("cache-dir"), StateDir: c.Path("state-dir"),
 	}
+}
+
+// again are the flags, each with a space behind it, without which another
+// command would not find the same work. What is in the environment it finds.
+func (o stageOptions) again() string {
+	var b strings.Builder
+	for _, f := range []struct{ flag, value, variable string }{
+		{"endpoint", o.Endpoint, "HF_ENDPOINT"}, {"token-file", o.TokenFile, "HUBFS_TOKEN_FILE"},
+		{"cache-dir", o.CacheDir, "HUBFS_CACHE_DIR"}, {"state-dir", o.StateDir, "HUBFS_STATE_DIR"},
+	} {
+		if f.value != os.Getenv(f.variable) {
+			fmt.Fprintf(&b, "--%s %s ", f.flag, typed(f.value))
+		}
+	}
+	return b.String()
 }
 
 // A stage is the staged work of one endpoint, without a mount.

@@ -56,7 +56,7 @@ func stageSync(ctx context.Context, o stageOptions, copts hubfs.CommitOptions, o
 	show := o.progress(errOut)
 	got, err := s.commit(ctx, repo, copts, show, errOut)
 	show.close()
-	return o.report(out, errOut, got, err, "hubfs stage sync "+again(copts)+typed(o.Repo))
+	return o.report(out, errOut, got, err, "hubfs stage sync "+o.again()+again(copts)+typed(o.Repo))
 }
 
 func (s *stage) commit(ctx context.Context, repo remote.Repo, copts hubfs.CommitOptions, show *progress, errOut io.Writer) (got synced, err error) {
@@ -81,15 +81,16 @@ func (s *stage) commit(ctx context.Context, repo remote.Repo, copts hubfs.Commit
 		return got, nil
 	}
 	e := hubfs.SyncEventOf(w.Repo(), err)
-	got.Failures = append(got.Failures, repoFailure{e.Repo, e.Code, e.Error, e.Paths, e.Head, e.Sides})
+	got.Failures = append(got.Failures, failureOf(e))
 	if e.Code != "conflict" {
 		return got, coded(errCommit, e.Error)
 	}
 	force, pull := conflictFlags(copts)
-	text := e.Error + "\n" + sidesText(e.Sides) + "Both versions are kept: yours stays staged, theirs is on the Hub. The ways on:\n" + waysText([]way{
-		{"hubfs stage sync " + force + typed(s.o.Repo), "yours, over theirs"},
-		{"hubfs mount MNT, hubfs discard PATH", discards(copts)},
-		{"hubfs stage sync " + pull + typed(s.o.Repo), "both: yours becomes a pull request"},
+	where, repoName := s.o.again(), typed(s.o.Repo)
+	text := e.Error + "\n" + waysOn(e.Sides, []way{
+		{"hubfs stage sync " + where + force + repoName, "yours, over theirs"},
+		{"hubfs mount " + where + "MNT, hubfs discard PATH", discards(copts.Branch)},
+		{"hubfs stage sync " + where + pull + repoName, "both: yours becomes a pull request"},
 	})
 	return got, coded(errConflict, text)
 }

@@ -89,6 +89,24 @@ func TestStageSync(t *testing.T) {
 	w.fails(exitFailed, "nothing is staged of me/new", "stage", "sync", "me/new")
 }
 
+// The commands that are offered find the work that the flags of the first one
+// named.
+func TestStageSyncOffersItsFlags(t *testing.T) {
+	w := left(t)
+	token := filepath.Join(w.dir, "a token")
+	if err := os.WriteFile(token, []byte(canary), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"--endpoint", w.hub.URL(), "--token-file", token, "--state-dir", filepath.Join(w.dir, "state"), "--cache-dir", filepath.Join(w.dir, "cache2")}
+	w.hub.Repo("me/new").Commit("main", "Theirs", map[string]string{"a.txt": "theirs"})
+	w.set("HF_ENDPOINT=http://127.0.0.1:1", "HF_TOKEN=", "HUBFS_STATE_DIR="+filepath.Join(w.dir, "none"))
+	r := w.fails(exitConflict, "hubfs mount --endpoint ", append([]string{"stage", "sync", "me/new"}, flags...)...)
+	w.follow(r.err, "hubfs stage sync --endpoint")
+	if got := string(w.hub.Repo("me/new").Read("", "a.txt")); got != "mine" {
+		t.Errorf("the Hub has %q", got)
+	}
+}
+
 func TestStageDrop(t *testing.T) {
 	w := left(t)
 	w.fails(exitUsage, "say --yes", "stage", "drop", "me/new")
