@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -53,11 +54,7 @@ func conclude(err error, say func(any)) error {
 }
 
 func (m *mount) diff(ctx context.Context, req DiffRequest, say func(ChangeEvent)) error {
-	rel, err := m.relative(req.Path)
-	if err != nil {
-		return fmt.Errorf("%w: %s is not in %s", err, req.Path, m.dir)
-	}
-	pl, parts, err := m.worktreeAt(ctx, rel)
+	pl, parts, err := m.requested(ctx, req.Path)
 	if err != nil {
 		return err
 	}
@@ -67,16 +64,17 @@ func (m *mount) diff(ctx context.Context, req DiffRequest, say func(ChangeEvent)
 			return err
 		}
 	}
+	var errs []error
 	for _, w := range work {
 		deltas, err := w.Diff(ctx, strings.Join(parts, "/"))
 		if err != nil {
-			return fmt.Errorf("%s: %w", w.Repo(), err)
+			errs = append(errs, fmt.Errorf("%s: %w", w.Repo(), err))
 		}
 		for _, d := range deltas {
 			say(ChangeEvent{Type: "delta", Repo: w.Repo().String(), Delta: &d})
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // answerDiscard answers .hubfs/discard.
@@ -93,16 +91,12 @@ func (m *mount) discard(ctx context.Context, req DiscardRequest, say func(Change
 	if m.opts.ReadOnly {
 		return errReadOnly
 	}
-	rel, err := m.relative(req.Path)
-	if err != nil {
-		return fmt.Errorf("%w: %s is not in %s", err, req.Path, m.dir)
-	}
-	pl, parts, err := m.worktreeAt(ctx, rel)
+	pl, parts, err := m.requested(ctx, req.Path)
 	if err != nil {
 		return err
 	}
 	if pl.work == nil {
-		return fmt.Errorf("%s is no repo, nor in one: %w", filepath.Join(m.dir, rel), syscall.EINVAL)
+		return fmt.Errorf("%s is no repo, nor in one: %w", filepath.Join(m.dir, pl.prefix), syscall.EINVAL)
 	}
 	path, repo := strings.Join(parts, "/"), pl.work.Repo().String()
 	before := pl.work.Status(ctx).Staged

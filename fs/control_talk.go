@@ -46,8 +46,8 @@ func newTalk(c *controlDir, answer answerer, flags uint32) *talk {
 	return t
 }
 
-// maxRequest is more than any request has.
-const maxRequest = 64 << 10
+// maxRequest is more, in bytes, than any command line can ask for.
+const maxRequest = 4 << 20
 
 func (t *talk) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
 	t.mu.Lock()
@@ -59,7 +59,7 @@ func (t *talk) Write(ctx context.Context, data []byte, off int64) (uint32, sysca
 		return 0, syscall.EMSGSIZE
 	}
 	t.request = append(t.request, data...)
-	if bytes.IndexByte(t.request, '\n') >= 0 {
+	if bytes.IndexByte(data, '\n') >= 0 {
 		t.start()
 	}
 	return uint32(len(data)), 0

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -295,5 +296,40 @@ func TestReadersOfControlDoNotHoldTheMount(t *testing.T) {
 	for range 20 {
 		read(t, f.path(".hubfs/status"))
 		f.askInfo("a")
+	}
+}
+
+// A request may be as long as a command line can be.
+func TestLongRequest(t *testing.T) {
+	f := mine(t, map[string]string{"a": "1"})
+	write(t, f.path("b"), "2")
+	f.idle("b")
+	text := strings.Repeat("All about it. ", 30_000)
+	if events := f.askSync(SyncRequest{All: true, CommitOptions: CommitOptions{Description: text}}); events[len(events)-1].Type != "done" {
+		t.Errorf("%+v", events)
+	}
+	if log := f.hub.Repo("me/m").Log(""); log[0].Description != text {
+		t.Errorf("a description of %d bytes came as %d", len(text), len(log[0].Description))
+	}
+	w := must1(os.OpenFile(f.path(".hubfs/sync"), os.O_WRONLY, 0))(t)
+	_, err := w.Write(bytes.Repeat([]byte(" "), maxRequest+1))
+	wantErrno(t, err, syscall.EMSGSIZE)
+	wantErrno(t, w.Close(), syscall.EINVAL) // what it did take is no request
+}
+
+// What cannot be compared in one repo does not hide what is staged in others.
+func TestDiffOfSomeRepos(t *testing.T) {
+	f := mountHub(t, opts{Fill: func(h *hubtest.Hub) {
+		for _, repo := range []string{"me/a", "me/b", "me/c"} {
+			h.Repo(repo).Commit("main", "all", map[string]string{"x": "1"})
+		}
+	}})
+	for _, repo := range []string{"me/a", "me/b", "me/c"} {
+		write(t, f.path(repo+"/x"), "2")
+	}
+	f.hub.Repo("me/b").SetDisabled(true)
+	lines := f.ask("diff", DiffRequest{})
+	if len(lines) != 3 || !strings.Contains(lines[2], `"error"`) || !strings.Contains(lines[2], "me/b") {
+		t.Errorf("%q", lines)
 	}
 }

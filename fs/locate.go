@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"errors"
+	"fmt"
 	iofs "io/fs"
 	"path"
 	"path/filepath"
@@ -39,6 +40,16 @@ func (m *mount) relative(p string) (string, error) {
 		return "", nil
 	}
 	return p, nil
+}
+
+// requested is worktreeAt for the path of a request: what was deleted may be
+// named, too.
+func (m *mount) requested(ctx context.Context, p string) (pl place, rest []string, err error) {
+	rel, err := m.relative(p)
+	if err != nil {
+		return place{}, nil, fmt.Errorf("%w: %s is not in %s", err, p, m.dir)
+	}
+	return m.worktreeAt(ctx, rel)
 }
 
 // locate finds what a relative path leads to.

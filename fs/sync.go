@@ -161,11 +161,7 @@ func (m *mount) toSync(ctx context.Context, req SyncRequest) ([]*commit.Worktree
 	}
 	prefix := ""
 	if !req.All {
-		rel, err := m.relative(req.Path)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s is not in %s", err, req.Path, m.dir)
-		}
-		pl, _, err := m.worktreeAt(ctx, rel) // what was deleted may be named, too
+		pl, _, err := m.requested(ctx, req.Path)
 		if err != nil {
 			return nil, err
 		}

@@ -56,7 +56,7 @@ const maxLaunch = 32 << 10
 func (l launch) encode() ([]byte, error) {
 	b, err := json.Marshal(l)
 	if err == nil && len(b) > maxLaunch {
-		return nil, usage("the options are too long")
+		return nil, usage(fmt.Sprintf("the options are too long: %d KiB is the most for all of them", maxLaunch>>10))
 	}
 	return b, err
 }
