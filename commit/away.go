@@ -49,8 +49,9 @@ type leaving struct {
 
 func (l *leaving) walk(d *Dir) {
 	pos, planned := l.p.mark.pos[d]
+	elsewhere := !planned || pos != d.path() // moved since: all in it has other names than the plan's
 	for name, k := range d.kids {
-		late := k.gen > l.p.mark.gen || !planned
+		late := elsewhere || k.gen > l.p.mark.gen
 		q := join(pos, name)
 		goes := false
 		switch {
@@ -92,11 +93,11 @@ func (l *leaving) dir(d *Dir, name string, k *kid, late bool) {
 		l.walk(k.dir) // the plan had nothing of the directory itself
 		return
 	}
-	if !l.deleted[at] {
+	if !l.deleted[at] && d.shows(name, at) {
 		k.dir.based, k.dir.origin = true, at
 		l.walk(k.dir)
 		d.kids[name] = &kid{dir: k.dir, gen: k.gen, through: unchecked}
-	} else { // in the place of a file of the base
+	} else { // in the place of a file of the base, or of what is hidden of it
 		k.dir.based, k.dir.origin = false, ""
 		l.walk(k.dir)
 		if !k.dir.barren() {
@@ -121,12 +122,12 @@ func (l *leaving) through(d *Dir, name string, k *kid) {
 	case k.dir.based && k.dir.origin == was:
 		return
 	case k.dir.based:
-		d.kids[name] = &kid{dir: k.dir, gen: k.gen, covers: k.covers, through: unchecked}
+		d.kids[name] = k.because(unchecked)
 	case k.dir.hollow():
 		l.w.kill(k.dir)
 		delete(d.kids, name)
 	default:
-		d.kids[name] = &kid{dir: k.dir, gen: k.gen, covers: k.covers}
+		d.kids[name] = k.because(nil)
 	}
 	l.changes = append(l.changes, Change{Dir: d, Name: name})
 }

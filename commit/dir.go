@@ -55,6 +55,12 @@ type kid struct {
 // looked for in the base when it is next asked for.
 var unchecked = new(remote.Snapshot)
 
+// because is the kid of the same directory, there because a snapshot has it, or
+// with nil in its own right.
+func (k *kid) because(snap *remote.Snapshot) *kid {
+	return &kid{dir: k.dir, gen: k.gen, covers: k.covers, through: snap}
+}
+
 func (k *kid) gone() bool { return k.dir == nil && k.file == nil && k.ref == nil && k.link == nil }
 
 // A ref is committed content away from its place.
@@ -158,12 +164,17 @@ func (d *Dir) bare() bool {
 // wherever d is.
 func (d *Dir) borrowed() bool {
 	for name, k := range d.kids {
-		if k.dir == nil || k.through == nil || k.dir.origin != join(d.origin, name) || !k.dir.borrowed() {
+		if k.dir == nil || k.through == nil || !d.shows(name, k.dir.origin) || !k.dir.borrowed() {
 			return false
 		}
 	}
 	return true
 }
+
+// shows reports whether d shows by a name what the base has at a path, if nothing
+// covers it. Else no directory of that name is there because the base has it: it
+// is there in its own right, or the journal would not have it.
+func (d *Dir) shows(name, path string) bool { return d.based && join(d.origin, name) == path }
 
 // hollow reports whether no name of the overlay means anything.
 func (d *Dir) hollow() bool {

@@ -297,7 +297,7 @@ func (d *Dir) cleanName(name string) {
 	if k.dir != nil && k.dir.natural() {
 		// The base has it: who is in it stays in it.
 		k.dir.clean()
-		if k.through == nil && d.based && k.dir.origin == join(d.origin, name) {
+		if k.through == nil && d.shows(name, k.dir.origin) {
 			d.kids[name] = &kid{dir: k.dir, through: unchecked}
 		}
 		return

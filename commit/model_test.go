@@ -142,6 +142,24 @@ func rename(from *model, name string, to *model, newName string, flags uint) err
 	return nil
 }
 
+// misplaced is a directory in d that is taken to be the base's where d shows
+// nothing of the base.
+func misplaced(d *Dir, at string) string {
+	for name, k := range d.kids {
+		if k.dir == nil {
+			continue
+		}
+		p := join(at, name)
+		if k.through != nil && !d.shows(name, k.dir.origin) {
+			return p
+		}
+		if p = misplaced(k.dir, p); p != "" {
+			return p
+		}
+	}
+	return ""
+}
+
 // TestModel compares a worktree with a tree on a disk, over random operations
 // on few names, with crashes, restarts, commits, commits of others, and
 // commits during which operations go on.
@@ -214,7 +232,13 @@ func checkModel(t *testing.T, rt *rapid.T, more ...string) {
 			rt.Fatalf("%s: %v, want %v", op, got, want)
 		}
 	}
+	placed := func(where string) {
+		if p := misplaced(tr.root, ""); p != "" {
+			rt.Fatalf("%s: the journal would not have the directory %s, which the base does not have", where, p)
+		}
+	}
 	compare := func(where string) {
+		placed(where)
 		want, got := m.view("", map[string]string{}), view(t, tr)
 		delete(want, attributes) // the Hub adds to it
 		delete(got, attributes)
@@ -309,20 +333,25 @@ func checkModel(t *testing.T, rt *rapid.T, more ...string) {
 			same(op, d.Rename(ctx, name, to, newName, flags), want)
 		}
 	}
-	commitNow := func(during bool) {
-		if during {
-			// Between plan and end of the commit, as it may happen to anybody.
-			n := rapid.IntRange(1, 4).Draw(rt, "during")
-			done := false
-			res, err := tr.Commit(ctx, CommitOptions{Progress: func(e Event) {
-				if !done && e.Phase == "commit" { // on this goroutine
-					done = true
-					for range n {
-						one()
-					}
+	// during makes changes between plan and end of a commit, as it may happen to anybody.
+	during := func() func(Event) {
+		n := rapid.IntRange(1, 4).Draw(rt, "during")
+		done := false
+		return func(e Event) {
+			if !done && e.Phase == "commit" { // on this goroutine
+				done = true
+				for range n {
+					one()
 				}
-			}})
-			if err != nil {
+			}
+		}
+	}
+	ignore := func() []string {
+		return rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "*/a", "*/b", "a/*", "b/", "c", "*c", "*.bin", "?/?/*"}), 1, 3).Draw(rt, "ignore")
+	}
+	commitNow := func(late bool) {
+		if late {
+			if res, err := tr.Commit(ctx, CommitOptions{Progress: during()}); err != nil {
 				rt.Fatalf("%+v, %v", res, err)
 			}
 		} else if res, err := tr.Commit(ctx, CommitOptions{}); err != nil {
@@ -339,7 +368,7 @@ func checkModel(t *testing.T, rt *rapid.T, more ...string) {
 		steps := append([]string{"op", "op", "op", "op", "op", "op", "op", "crash", "restart", "commit", "commit during", "theirs"}, more...)
 		switch rapid.SampledFrom(steps).Draw(rt, "step") {
 		case "part":
-			o := CommitOptions{Ignore: rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "*/a", "*/b", "a/*", "b/", "c", "*c", "*.bin", "?/?/*"}), 1, 3).Draw(rt, "ignore")}
+			o := CommitOptions{Ignore: ignore()}
 			before := remoteFiles(r)
 			if res, err := tr.Commit(ctx, o); err != nil {
 				rt.Fatalf("%+v, %v", res, err)
@@ -377,19 +406,35 @@ func checkModel(t *testing.T, rt *rapid.T, more ...string) {
 		case "pull":
 			base := tr.BaseCommit()
 			wanted := files(m.view("", map[string]string{}))
-			res, err := tr.Commit(ctx, CommitOptions{CreatePR: true})
+			o := CommitOptions{CreatePR: true}
+			kind := rapid.SampledFrom([]string{"", "part", "during"}).Draw(rt, "kind")
+			switch kind {
+			case "part":
+				o.Ignore = ignore()
+			case "during":
+				o.Progress = during()
+			}
+			res, err := tr.Commit(ctx, o)
 			if err != nil {
 				rt.Fatalf("%+v, %v", res, err)
 			}
 			if res.Unchanged {
 				continue
 			}
-			if d := cmp.Diff(wanted, filesAt(r, res.Branch)); d != "" {
-				rt.Fatalf("the pull request has something else (-want +got):\n%s", d)
+			placed("after a pull request")
+			pulled, got := filesAt(r, res.Branch), view(t, tr)
+			if kind == "" {
+				if d := cmp.Diff(wanted, pulled); d != "" {
+					rt.Fatalf("the pull request has something else (-want +got):\n%s", d)
+				}
+				if d := cmp.Diff(filesAt(r, base), files(got)); d != "" || tr.BaseCommit() != base {
+					rt.Fatalf("after a pull request (-want +got):\n%s", d)
+				}
 			}
-			got := view(t, tr)
-			if d := cmp.Diff(filesAt(r, base), files(got)); d != "" || tr.BaseCommit() != base {
-				rt.Fatalf("after a pull request (-want +got):\n%s", d)
+			for p, c := range files(m.view("", map[string]string{})) {
+				if got[p] != c && pulled[p] != c {
+					rt.Fatalf("%s is neither staged nor in the pull request: %q, %q, want %q", p, got[p], pulled[p], c)
+				}
 			}
 			m, objects = newModel(), nil
 			for p, c := range got {

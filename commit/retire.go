@@ -90,7 +90,7 @@ func (r *retiring) walk(d *Dir) {
 		default:
 			if at := r.p.mark.pos[k.dir]; !late && k.through == nil && !r.p.kept[at] {
 				now := &kid{dir: k.dir, gen: k.gen}
-				if r.full[at] && d.based && join(d.origin, name) == at {
+				if r.full[at] && d.shows(name, at) {
 					now.through = unchecked
 				}
 				d.kids[name] = now

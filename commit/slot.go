@@ -84,10 +84,10 @@ func (s *slot) settle() {
 	case k == nil || k.through == nil || k.through == s.base:
 		return
 	case shown:
-		s.kid = &kid{dir: k.dir, gen: k.gen, covers: k.covers, through: s.base}
+		s.kid = k.because(s.base)
 		d.kids[s.name] = s.kid
 	case !k.dir.borrowed():
-		s.kid = &kid{dir: k.dir, gen: k.gen, covers: k.covers}
+		s.kid = k.because(nil)
 		d.kids[s.name] = s.kid
 	default:
 		d.w.kill(k.dir)
