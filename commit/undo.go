@@ -78,6 +78,7 @@ func (u *undoing) apply(d *Dir, at string) {
 				if u.do && !gone {
 					k.dir.based, k.dir.origin = false, ""
 					k.dir.uncover()
+					d.kids[name] = k.because(nil)
 				}
 				u.changes = append(u.changes, Change{Dir: d, Name: name})
 			}

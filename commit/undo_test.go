@@ -96,3 +96,43 @@ func TestRenameNewCutOff(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A directory in one whose move is undone shows its own content no more where
+// the other went, and what is staged in it stays.
+func TestDiscardRenameOfNested(t *testing.T) {
+	for _, path := range []string{"d", "e/q"} {
+		w := newWorld(t)
+		r := w.hub.Repo("acme/m")
+		r.Commit("main", "start", map[string]string{"d/s/z": "z", "d/s/t/u": "u", "d/x": "x"})
+		tr := w.tree("acme/m")
+		mv(t, tr, "d", "e")
+		save(t, tr, "e/s/new", "new")
+		view(t, tr)
+		save(t, tr, "e/q", "q")
+		if _, err := tr.Discard(ctx, path); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"d/s/z": "z", "d/s/t/u": "u", "d/x": "x", "e/s/new": "new", "e/q": "q"}
+		if path != "d" {
+			want = map[string]string{"e/s/z": "z", "e/s/t/u": "u", "e/x": "x", "e/s/new": "new"}
+		}
+		if d := cmp.Diff(want, files(view(t, tr))); d != "" {
+			t.Error(d)
+		}
+		w.crash()
+		w.open()
+		tr = w.tree("acme/m")
+		if d := cmp.Diff(want, files(view(t, tr))); d != "" {
+			t.Error("after a crash:", d)
+		}
+		w.reopen()
+		tr = w.tree("acme/m")
+		if d := cmp.Diff(want, files(view(t, tr))); d != "" {
+			t.Error("after a restart:", d)
+		}
+		commitAll(t, tr)
+		if d := cmp.Diff(want, remoteFiles(r)); d != "" {
+			t.Error(d)
+		}
+	}
+}
