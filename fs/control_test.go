@@ -321,7 +321,7 @@ func TestLongRequest(t *testing.T) {
 func TestDiffOfSomeRepos(t *testing.T) {
 	f := mountHub(t, opts{Fill: func(h *hubtest.Hub) {
 		for _, repo := range []string{"me/a", "me/b", "me/c"} {
-			h.Repo(repo).Commit("main", "all", map[string]string{"x": "1"})
+			h.Repo(repo).Commit("main", "all", map[string]string{"x": "of " + repo})
 		}
 	}})
 	for _, repo := range []string{"me/a", "me/b", "me/c"} {
