@@ -47,6 +47,27 @@ type opts struct {
 	Use       *hubtest.Hub // this Hub instead of a new one
 }
 
+// startHub is a Hub where "me" has the token that is used.
+func startHub(t *testing.T) *hubtest.Hub {
+	t.Helper()
+	hub := must1(hubtest.New(hubtest.Options{Dir: filepath.Join(t.TempDir(), "hub")}))(t)
+	hub.AddUser("me", token, hubtest.User{})
+	must(t, hub.Start("127.0.0.1:0"))
+	t.Cleanup(func() { hub.Close() })
+	return hub
+}
+
+// filesOf is what the branch main has, but for what the Hub itself puts there.
+func filesOf(r *hubtest.Repo) map[string]string {
+	files := make(map[string]string)
+	for name := range r.Files("main") {
+		if name != ".gitattributes" {
+			files[name] = string(r.Read("main", name))
+		}
+	}
+	return files
+}
+
 // mountHub mounts a new Hub, where "me" has the token that is used.
 func mountHub(t *testing.T, o opts) *fixture {
 	t.Helper()

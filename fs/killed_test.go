@@ -1,66 +1,18 @@
 package fs
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 
-	"github.com/hubfs/hubfs/blockcache"
 	"github.com/hubfs/hubfs/commit"
-	"github.com/hubfs/hubfs/remote"
 	"github.com/hubfs/hubfs/remote/hubtest"
 	"golang.org/x/sys/unix"
 )
-
-// A daemonConfig is what a daemon of its own is given.
-type daemonConfig struct {
-	URL, Mnt, Cache, State, Repo string
-
-	NoPassthrough bool
-}
-
-func init() {
-	children["daemon"] = func(args []string) error {
-		var c daemonConfig
-		if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
-			return err
-		}
-		return serveUntilKilled(c)
-	}
-}
-
-func serveUntilKilled(c daemonConfig) error {
-	client, err := remote.New(remote.Options{Endpoint: c.URL, Token: token})
-	if err != nil {
-		return err
-	}
-	cache, err := blockcache.Open(c.Cache, blockcache.Options{})
-	if err != nil {
-		return err
-	}
-	store, err := commit.Open(context.Background(), commit.Options{Dir: c.State, Client: client, Cache: cache})
-	if err != nil {
-		return err
-	}
-	repo, _, err := remote.ParseRepo(c.Repo)
-	if err != nil {
-		return err
-	}
-	srv, err := Mount(c.Mnt, client, store, cache, Options{Repo: &repo, noPassthrough: c.NoPassthrough})
-	if err != nil {
-		return err
-	}
-	fmt.Println("mounted")
-	srv.Wait()
-	return nil
-}
 
 // A daemon that is killed: what is open by passthrough goes on, everything else
 // answers at once, and what was written is there at the next mount, busy until
@@ -68,27 +20,17 @@ func serveUntilKilled(c daemonConfig) error {
 func TestKilledDaemon(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()
-	hub := must1(hubtest.New(hubtest.Options{Dir: filepath.Join(dir, "hub")}))(t)
-	hub.AddUser("me", token, hubtest.User{})
-	must(t, hub.Start("127.0.0.1:0"))
-	t.Cleanup(func() { hub.Close() })
+	hub := startHub(t)
 	hub.Repo("me/m").Put("blob", noise(1<<20))
-	c := daemonConfig{URL: hub.URL(), Mnt: filepath.Join(dir, "mnt"), Cache: filepath.Join(dir, "cache"), State: filepath.Join(dir, "state"), Repo: "me/m"}
+	c := daemonIn(hub, dir, "me/m")
 	must(t, os.Mkdir(c.Mnt, 0o755))
-	config, err := json.Marshal(c)
-	must(t, err)
-	cmd := child(t, "daemon", string(config))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
+	d := must1(startDaemon(c))(t)
+	t.Cleanup(d.kill)
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		unix.Unmount(c.Mnt, unix.MNT_DETACH)
+		if t.Failed() {
+			c.showLog(t)
+		}
 	})
-	if s := bufio.NewScanner(out); !s.Scan() || s.Text() != "mounted" {
-		t.Fatalf("the daemon says %q", s.Text())
-	}
 
 	path := func(name string) string { return filepath.Join(c.Mnt, name) }
 	write(t, path("closed"), "written and closed")
@@ -105,8 +47,8 @@ func TestKilledDaemon(t *testing.T) {
 	})
 	r, err = os.Open(path("blob"))
 	must(t, err)
-	must(t, cmd.Process.Kill())
-	cmd.Wait()
+	must(t, d.cmd.Process.Kill())
+	d.cmd.Wait()
 
 	_, err = w.WriteString(", after")
 	must(t, err)

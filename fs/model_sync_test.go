@@ -20,7 +20,7 @@ const theirDir = "x"
 
 // mount starts a daemon and finds out what it shows.
 func (w *modelWorld) mount() {
-	d, err := startModelDaemon(w.config)
+	d, err := startDaemon(w.config)
 	w.must("mount", err)
 	w.daemon = d
 	w.epoch++

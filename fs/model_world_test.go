@@ -27,8 +27,8 @@ type modelWorld struct {
 	disk   string // the plain directory
 	hub    *hubtest.Hub
 	repo   *hubtest.Repo
-	daemon *modelDaemon
-	config modelDaemonConfig
+	daemon *daemonProcess
+	config daemonConfig
 
 	handles [modelSlots]*modelHandle
 	maps    []*modelMap
@@ -124,10 +124,7 @@ func newModelWorld(dir string) (w *modelWorld, err error) {
 			return nil, err
 		}
 	}
-	w.config = modelDaemonConfig{
-		URL: w.hub.URL(), Mnt: w.mnt, Repo: modelRepo, Log: filepath.Join(dir, "log"),
-		Cache: filepath.Join(dir, "cache"), State: filepath.Join(dir, "state"),
-	}
+	w.config = daemonIn(w.hub, dir, modelRepo)
 	go w.watch()
 	return w, nil
 }

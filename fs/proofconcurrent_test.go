@@ -267,7 +267,7 @@ func stressRound(t *testing.T, seed uint64, steps int, noPassthrough bool, sum *
 		}
 	}()
 	w.config.NoPassthrough = noPassthrough
-	w.daemon, err = startModelDaemon(w.config)
+	w.daemon, err = startDaemon(w.config)
 	must(t, err)
 	if err := os.RemoveAll(filepath.Join(w.mnt, "a")); err != nil {
 		t.Fatal(err)
@@ -327,9 +327,7 @@ func stressRound(t *testing.T, seed uint64, steps int, noPassthrough bool, sum *
 	commits.Wait()
 	sum.steps += steps * stressProcesses
 	if t.Failed() {
-		if log, err := os.ReadFile(w.config.Log); err == nil {
-			t.Logf("the daemon's log ends with\n%s", log[max(0, len(log)-4000):])
-		}
+		w.config.showLog(t)
 		return
 	}
 	for range 3 { // what came meanwhile, then what others did, then nothing
@@ -382,7 +380,7 @@ func compareWithHub(t *testing.T, w *modelWorld, base string, sum *stressCounts)
 }
 
 // descriptors is how many the daemon has open.
-func descriptors(t *testing.T, d *modelDaemon) int {
+func descriptors(t *testing.T, d *daemonProcess) int {
 	t.Helper()
 	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", d.cmd.Process.Pid))
 	must(t, err)
@@ -391,7 +389,7 @@ func descriptors(t *testing.T, d *modelDaemon) int {
 
 // settled checks that the daemon has no more open than before, but for
 // connections that it keeps and what the kernel still knows.
-func settled(t *testing.T, d *modelDaemon, before int) {
+func settled(t *testing.T, d *daemonProcess, before int) {
 	t.Helper()
 	must(t, unix.Mount("", d.mnt, "", unix.MS_REMOUNT|unix.MS_NOSUID|unix.MS_NODEV, ""))
 	const kept = 24 // connections, and epoll of them

@@ -382,14 +382,16 @@ func diskRound(t *testing.T, hub *hubtest.Hub, r *rand.Rand, n int, disk badDisk
 	start := map[string]string{"c1.bin": noise(3000), "c2.bin": noise(70_000)}
 	hub.Repo(repo).Commit("main", "start", start)
 	commits := len(hub.Repo(repo).Log("main"))
-	c := modelDaemonConfig{URL: hub.URL(), Mnt: filepath.Join(dir, "mnt"), Cache: filepath.Join(dir, "cache"), State: filepath.Join(disk.dir, fmt.Sprintf("s%d", n)), Repo: repo, Log: filepath.Join(dir, "log"), NoPassthrough: noPassthrough}
+	c := daemonIn(hub, dir, repo)
+	c.State, c.NoPassthrough = filepath.Join(disk.dir, fmt.Sprintf("s%d", n)), noPassthrough
 	must(t, os.Mkdir(c.Mnt, 0o755))
 	defer func() {
-		if log, err := os.ReadFile(c.Log); err == nil && t.Failed() {
-			t.Logf("failed: %q; the daemon's log:\n%s", disk.hit(), log[max(0, len(log)-3000):])
+		if t.Failed() {
+			t.Logf("failed: %q", disk.hit())
+			c.showLog(t)
 		}
 	}()
-	d, err := startModelDaemon(c)
+	d, err := startDaemon(c)
 	must(t, err)
 	defer func() { d.kill() }()
 	watchdog := time.AfterFunc(30*time.Second, func() { t.Error("it hangs"); d.abort(); disk.abort() })
@@ -445,18 +447,13 @@ func diskRound(t *testing.T, hub *hubtest.Hub, r *rand.Rand, n int, disk badDisk
 	}
 	must(t, disk.powerCut())
 
-	d, err = startModelDaemon(c)
+	d, err = startDaemon(c)
 	must(t, err)
 	got := p.check("after a power cut")
 	if o := d.sync(SyncRequest{All: true}); !o.done || o.failed.Type != "" || o.err != nil {
 		t.Errorf("sync: %v", o)
 	}
-	have := map[string]string{}
-	for name := range hub.Repo(repo).Files("main") {
-		if name != ".gitattributes" {
-			have[name] = string(hub.Repo(repo).Read("main", name))
-		}
-	}
+	have := filesOf(hub.Repo(repo))
 	p.promised("on the Hub", have)
 	if d := cmp.Diff(short(got), short(have)); d != "" {
 		t.Errorf("the Hub (-shown +there):\n%s", d)
@@ -476,10 +473,7 @@ func diskRound(t *testing.T, hub *hubtest.Hub, r *rand.Rand, n int, disk badDisk
 func TestProofDiskFaultsMount(t *testing.T) {
 	needRoot(t)
 	r := proof.Rand(proof.Seed(t))
-	hub := must1(hubtest.New(hubtest.Options{Dir: filepath.Join(t.TempDir(), "hub")}))(t)
-	hub.AddUser("me", token, hubtest.User{})
-	must(t, hub.Start("127.0.0.1:0"))
-	defer hub.Close()
+	hub := startHub(t)
 	want, rounds, hits, failed := proof.N(8, 100, 1000), 0, 0, 0
 	kinds := map[string]bool{}
 	offset := r.IntN(1 << 16)

@@ -1,8 +1,6 @@
 package fs
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -139,28 +137,19 @@ func killRound(t *testing.T, hub *hubtest.Hub, r *rand.Rand, n int, passthrough 
 	dir := t.TempDir()
 	repo := fmt.Sprintf("me/k%d", n)
 	hub.Repo(repo).Commit("main", "start", map[string]string{"d/keep": "k", "committed.bin": noise(3000)})
-	c := daemonConfig{URL: hub.URL(), Mnt: filepath.Join(dir, "mnt"), Cache: filepath.Join(dir, "cache"), State: filepath.Join(dir, "state"), Repo: repo, NoPassthrough: !passthrough}
+	c := daemonIn(hub, dir, repo)
+	c.NoPassthrough = !passthrough
 	must(t, os.Mkdir(c.Mnt, 0o755))
-	config, err := json.Marshal(c)
-	must(t, err)
-	cmd := child(t, "daemon", string(config))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		unix.Unmount(c.Mnt, unix.MNT_DETACH)
-	})
-	if s := bufio.NewScanner(out); !s.Scan() || s.Text() != "mounted" {
-		t.Fatalf("the daemon says %q", s.Text())
-	}
-	w := &caller{t: t, r: r, mnt: c.Mnt, files: map[string]*string{}, open: map[*os.File]*string{}}
-	for name := range hub.Repo(repo).Files("main") {
-		if name != ".gitattributes" {
-			text := string(hub.Repo(repo).Read("main", name))
-			w.files[name] = &text
+	d := must1(startDaemon(c))(t)
+	t.Cleanup(d.kill)
+	defer func() {
+		if t.Failed() {
+			c.showLog(t)
 		}
+	}()
+	w := &caller{t: t, r: r, mnt: c.Mnt, files: map[string]*string{}, open: map[*os.File]*string{}}
+	for name, text := range filesOf(hub.Repo(repo)) {
+		w.files[name] = &text
 	}
 	at, spin := 1+r.IntN(60), r.IntN(4000)
 	dead := make(chan error)
@@ -171,7 +160,7 @@ func killRound(t *testing.T, hub *hubtest.Hub, r *rand.Rand, n int, passthrough 
 				for range spin {
 					runtime.Gosched()
 				}
-				dead <- cmd.Process.Kill()
+				dead <- d.cmd.Process.Kill()
 			}()
 		}
 		var err error
@@ -182,7 +171,7 @@ func killRound(t *testing.T, hub *hubtest.Hub, r *rand.Rand, n int, passthrough 
 		}
 	}
 	must(t, <-dead)
-	cmd.Wait()
+	d.cmd.Wait()
 	// What is open by passthrough goes on.
 	for f, text := range w.open {
 		if n, err := f.WriteAt([]byte("after all"), int64(len(*text))); err == nil && n == 9 {
@@ -220,13 +209,7 @@ func killRound(t *testing.T, hub *hubtest.Hub, r *rand.Rand, n int, passthrough 
 		return
 	}
 	f.commit()
-	have := make(map[string]string)
-	for name := range hub.Repo(repo).Files("main") {
-		if name != ".gitattributes" {
-			have[name] = string(hub.Repo(repo).Read("main", name))
-		}
-	}
-	if d := cmp.Diff(short(got), short(have)); d != "" {
+	if d := cmp.Diff(short(got), short(filesOf(hub.Repo(repo)))); d != "" {
 		t.Errorf("the Hub (-want +got):\n%s", d)
 	}
 	if n := len(hub.Repo(repo).Log("main")); n > 3 {
@@ -249,10 +232,7 @@ func short(m map[string]string) map[string]string {
 func TestProofKillMount(t *testing.T) {
 	needRoot(t)
 	r := proof.Rand(proof.Seed(t))
-	hub := must1(hubtest.New(hubtest.Options{Dir: filepath.Join(t.TempDir(), "hub")}))(t)
-	hub.AddUser("me", token, hubtest.User{})
-	must(t, hub.Start("127.0.0.1:0"))
-	defer hub.Close()
+	hub := startHub(t)
 	want, n := proof.N(4, 70, 600), 0
 	for i := range want {
 		passthrough := i%2 == 0

@@ -11,39 +11,53 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"github.com/hubfs/hubfs/blockcache"
 	"github.com/hubfs/hubfs/commit"
 	"github.com/hubfs/hubfs/remote"
+	"github.com/hubfs/hubfs/remote/hubtest"
 	"golang.org/x/sys/unix"
 )
 
-// A modelDaemon is a mount served by a process of its own, which can be killed.
-type modelDaemon struct {
+// A daemonProcess is a mount served by a process of its own, which can be killed.
+type daemonProcess struct {
 	cmd  *exec.Cmd
 	mnt  string
 	conn string // its directory in /sys/fs/fuse/connections
 }
 
-// A modelDaemonConfig is what the process is told.
-type modelDaemonConfig struct {
+// A daemonConfig is what the process is told.
+type daemonConfig struct {
 	URL, Mnt, Cache, State, Repo, Log string
 	NoPassthrough                     bool
 }
 
-func init() {
-	children["model daemon"] = func(args []string) error {
-		var c modelDaemonConfig
-		if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
-			return err
-		}
-		return serveModel(c)
+// daemonIn is one for repo with all it has in dir.
+func daemonIn(hub *hubtest.Hub, dir, repo string) daemonConfig {
+	in := func(name string) string { return filepath.Join(dir, name) }
+	return daemonConfig{URL: hub.URL(), Mnt: in("mnt"), Cache: in("cache"), State: in("state"), Log: in("log"), Repo: repo}
+}
+
+func (c daemonConfig) showLog(t *testing.T) {
+	if log, err := os.ReadFile(c.Log); err == nil {
+		t.Logf("the daemon's log ends with\n%s", log[max(0, len(log)-4000):])
 	}
 }
 
-// serveModel ends when the mount is gone.
-func serveModel(c modelDaemonConfig) error {
+func init() {
+	children["daemon"] = func(args []string) error {
+		var c daemonConfig
+		if err := json.Unmarshal([]byte(args[0]), &c); err != nil {
+			return err
+		}
+		return serveDaemon(c)
+	}
+}
+
+// serveDaemon ends when the mount is gone.
+func serveDaemon(c daemonConfig) error {
 	out, err := os.OpenFile(c.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -74,8 +88,8 @@ func serveModel(c modelDaemonConfig) error {
 	return errors.Join(store.Close(), cache.Close(), client.Close())
 }
 
-// startModelDaemon returns when the mount is there.
-func startModelDaemon(c modelDaemonConfig) (*modelDaemon, error) {
+// startDaemon returns when the mount is there.
+func startDaemon(c daemonConfig) (*daemonProcess, error) {
 	config, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
@@ -85,7 +99,7 @@ func startModelDaemon(c modelDaemonConfig) (*modelDaemon, error) {
 		return nil, err
 	}
 	cmd := exec.Command(exe, string(config))
-	cmd.Env = append(os.Environ(), childEnv+"=model daemon", "GOMAXPROCS=4", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), childEnv+"=daemon", "GOMAXPROCS=4", "GORACE=atexit_sleep_ms=0")
 	log, err := os.OpenFile(c.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -99,7 +113,7 @@ func startModelDaemon(c modelDaemonConfig) (*modelDaemon, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	d := &modelDaemon{cmd: cmd, mnt: c.Mnt}
+	d := &daemonProcess{cmd: cmd, mnt: c.Mnt}
 	if s := bufio.NewScanner(out); !s.Scan() || s.Text() != "mounted" {
 		d.kill()
 		return nil, fmt.Errorf("the daemon did not mount: %q", s.Text())
@@ -115,21 +129,21 @@ func startModelDaemon(c modelDaemonConfig) (*modelDaemon, error) {
 }
 
 // kill is kill -9, and takes the dead mount away. What is open in it stays so.
-func (d *modelDaemon) kill() {
+func (d *daemonProcess) kill() {
 	d.cmd.Process.Kill()
 	d.cmd.Wait()
 	unix.Unmount(d.mnt, unix.MNT_DETACH)
 }
 
 // abort frees everybody who waits for the daemon.
-func (d *modelDaemon) abort() {
+func (d *daemonProcess) abort() {
 	d.cmd.Process.Signal(unix.SIGQUIT) // its goroutines go to the log
 	time.Sleep(time.Second)
 	os.WriteFile(filepath.Join(d.conn, "abort"), []byte("1"), 0)
 }
 
 // end unmounts, and waits until the daemon has closed everything.
-func (d *modelDaemon) end() error {
+func (d *daemonProcess) end() error {
 	err := unix.Unmount(d.mnt, unix.UMOUNT_NOFOLLOW)
 	for try := 0; errors.Is(err, unix.EBUSY) && try < 500; try++ {
 		time.Sleep(10 * time.Millisecond)
@@ -147,7 +161,7 @@ func (d *modelDaemon) end() error {
 
 // ask writes one line to a control file and gives all lines of the answer to
 // each.
-func (d *modelDaemon) ask(file string, request any, each func(line []byte) error) error {
+func (d *daemonProcess) ask(file string, request any, each func(line []byte) error) error {
 	b, err := json.Marshal(request)
 	if err != nil {
 		return err
@@ -176,13 +190,13 @@ func (d *modelDaemon) ask(file string, request any, each func(line []byte) error
 }
 
 // info is what the daemon knows of a path, which the kernel is not asked for.
-func (d *modelDaemon) info(path string) (i Info, err error) {
+func (d *daemonProcess) info(path string) (i Info, err error) {
 	err = d.ask("info", InfoRequest{Path: path}, func(line []byte) error { return json.Unmarshal(line, &i) })
 	return i, err
 }
 
 // sync asks for a commit; all that it tells is in the outcome.
-func (d *modelDaemon) sync(req SyncRequest) (o syncOutcome) {
+func (d *daemonProcess) sync(req SyncRequest) (o syncOutcome) {
 	o.err = d.ask("sync", req, func(line []byte) error {
 		var e SyncEvent
 		if err := json.Unmarshal(line, &e); err != nil {
@@ -214,7 +228,7 @@ func (o syncOutcome) String() string {
 }
 
 // status is that of the one worktree.
-func (d *modelDaemon) status() (s commit.Status, err error) {
+func (d *daemonProcess) status() (s commit.Status, err error) {
 	b, err := os.ReadFile(filepath.Join(d.mnt, ".hubfs", "status"))
 	if err != nil {
 		return s, err
