@@ -105,6 +105,7 @@ type Status struct {
 	Busy      []string     `json:"busy,omitempty"`   // staged, but open for writing
 	Conflicts []string     `json:"conflicts,omitempty"`
 	LastError string       `json:"last_error,omitempty"`
+	Gone      bool         `json:"gone,omitempty"`   // somebody removed the state directory: no later mount finds what is staged
 	Hidden    int          `json:"hidden,omitempty"` // entries of the base not shown because of their names
 }
 

@@ -2,6 +2,10 @@ package commit
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -32,7 +36,15 @@ func (w *Worktree) Status(ctx context.Context) Status {
 	}
 	v := &inventory{x: differ{ctx: ctx, base: w.base, items: make(map[string]*item), deletes: make(map[string]bool), found: make(map[string]*kid)}, reasons: w.reasons}
 	root := w.root.shoot("")
+	dir := ""
+	if w.st != nil {
+		dir = w.st.disk.path
+	}
 	w.mu.RUnlock()
+	if dir != "" {
+		_, err := os.Lstat(filepath.Join(dir, identityName))
+		s.Gone = errors.Is(err, fs.ErrNotExist)
+	}
 
 	v.walk(root)
 	v.look()

@@ -113,6 +113,9 @@ func printWorktree(out io.Writer, w commit.Status) {
 	if w.Hidden > 0 {
 		fmt.Fprintf(out, "    %s hidden because of their names\n", plural(w.Hidden, "entry is", "entries are"))
 	}
+	if w.Gone && len(w.Staged) > 0 {
+		fmt.Fprintln(out, "    its state directory was removed: what is staged is lost when the mount ends")
+	}
 	if w.LastError != "" {
 		fmt.Fprintf(out, "    last error: %s\n", shownText(w.LastError))
 	}

@@ -127,7 +127,11 @@ func sayStaged(errOut io.Writer, st hubfs.Status, results []repoResult) {
 	for _, w := range st.Worktrees {
 		n := len(w.Staged)
 		committed := slices.ContainsFunc(results, func(r repoResult) bool { return r.Repo == w.Repo || r.Repo == repoBranch(w) })
-		if n > 0 && !committed {
+		switch {
+		case n == 0 || committed:
+		case w.Gone:
+			fmt.Fprintf(errOut, "hubfs: lost, since the state directory was removed: %s of %s\n", plural(n, "change", "changes"), repoBranch(w))
+		default:
 			fmt.Fprintf(errOut, "hubfs: staged for the next mount: %s of %s\n", plural(n, "change", "changes"), repoBranch(w))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,6 +48,21 @@ func TestUmountWhoseCommitFails(t *testing.T) {
 	w.must("umount", w.mnt)
 	if got := w.titles("me/new"); len(got) != 2 {
 		t.Errorf("commits: %q", got)
+	}
+}
+
+// What is gone with the state directory is not said to be kept.
+func TestUmountWithoutItsStateDirectory(t *testing.T) {
+	w := mounted(t)
+	w.write("me/new/a.txt", "a")
+	if err := os.RemoveAll(filepath.Join(w.dir, "state")); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.must("status", w.mnt); !contains(r.out, "its state directory was removed") {
+		t.Error(r.out)
+	}
+	if r := w.must("umount", "--force", w.mnt); !contains(r.err, "lost, since the state directory was removed: 1 change of me/new@main") || contains(r.err, "next mount") {
+		t.Error(r.err)
 	}
 }
 
