@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/hubfs/hubfs/commit"
 	hubfs "github.com/hubfs/hubfs/fs"
@@ -52,18 +53,20 @@ func status(ctx context.Context, o statusOptions, out io.Writer) error {
 	if err != nil {
 		return o.failed(out, err)
 	}
-	report := statusReport{Mounts: []mountStatus{}}
+	report := statusReport{Mounts: make([]mountStatus, len(mounts))}
+	errs := atOnce(mounts, func(i int, mnt string) (err error) {
+		report.Mounts[i].Status, err = readStatus(ctx, mnt)
+		return err
+	})
 	var failed error
-	for _, mnt := range mounts {
-		st, err := readStatus(ctx, mnt)
-		m := mountStatus{Status: st}
-		if err != nil {
-			if len(o.Paths) > 0 || !errors.Is(err, os.ErrPermission) {
-				failed = coded(nil, err.Error()) // another user's mount is none of ours
-			}
-			m.Mountpoint, m.Failed = mnt, err.Error()
+	for i, err := range errs {
+		if err == nil {
+			continue
 		}
-		report.Mounts = append(report.Mounts, m)
+		if len(o.Paths) > 0 || !errors.Is(err, os.ErrPermission) {
+			failed = coded(nil, err.Error()) // another user's mount is none of ours
+		}
+		report.Mounts[i].Mountpoint, report.Mounts[i].Failed = mounts[i], err.Error()
 	}
 	if o.JSON {
 		report.outcome = outcomeOf(failed)
@@ -82,6 +85,17 @@ func status(ctx context.Context, o statusOptions, out io.Writer) error {
 		printStatus(out, m)
 	}
 	return quietly(failed)
+}
+
+// atOnce asks all mounts at the same time: each that hangs takes its time.
+func atOnce(mounts []string, ask func(i int, mnt string) error) []error {
+	errs := make([]error, len(mounts))
+	var all sync.WaitGroup
+	for i, mnt := range mounts {
+		all.Go(func() { errs[i] = ask(i, mnt) })
+	}
+	all.Wait()
+	return errs
 }
 
 // quietly is for an error that has been printed.

@@ -28,6 +28,22 @@ func TestStatusShowsFirstWhatWillBeCommitted(t *testing.T) {
 	}
 }
 
+// A mount that hangs keeps nobody from asking the next one.
+func TestMountsAreAskedAtOnce(t *testing.T) {
+	second := make(chan struct{})
+	errs := atOnce([]string{"/hangs", "/answers"}, func(i int, mnt string) error {
+		if i == 0 {
+			<-second
+			return errHangs
+		}
+		close(second)
+		return nil
+	})
+	if len(errs) != 2 || errs[0] != errHangs || errs[1] != nil {
+		t.Error(errs)
+	}
+}
+
 func TestHelp(t *testing.T) {
 	w := newWorld(t)
 	if r := w.must("help"); !contains(r.out, "COMMANDS:", "umount") {
