@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,12 +18,13 @@ import (
 // shapes are the JSON objects that programs may rely on, by what SEMANTICS.md
 // calls them.
 var shapes = map[string]any{
-	"hubfs status --json":   statusReport{},
-	"hubfs sync --json":     syncReport{},
-	"hubfs diff --json":     diffReport{},
-	"hubfs discard --json":  discardReport{},
-	"hubfs stage ls --json": stageReport{},
-	"MNT/.hubfs/sync":       hubfs.SyncRequest{},
+	"hubfs status --json":       statusReport{},
+	"hubfs sync --json":         syncReport{},
+	"hubfs diff --json":         diffReport{},
+	"hubfs discard --json":      discardReport{},
+	"hubfs stage ls --json":     stageReport{},
+	"hubfs stage export --json": exportReport{},
+	"MNT/.hubfs/sync":           hubfs.SyncRequest{},
 }
 
 // The examples in SEMANTICS.md have just the keys that are printed and read.
@@ -111,6 +113,8 @@ func TestJSONAlsoOnErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{"status", "--json", w.dir}, {"sync", "--json", w.dir}, {"sync", "--json"}, {"diff", "--json", w.dir},
 		{"discard", "--json", w.dir}, {"discard", "--json"}, {"stage", "ls", "--json", "x"}, {"stage", "sync", "--json", "me/none"},
+		{"stage", "drop", "--json", "me/none"}, {"stage", "drop", "--json"}, {"stage", "export", "--json", "x", "me/none"}, {"stage", "export", "--json"},
+		{"umount", "--json", w.dir}, {"umount", "--json"},
 		{"sync", "--json", "--create-pr", "--branch", "x", w.dir},
 	} {
 		r := w.run(args...)
@@ -137,7 +141,35 @@ func TestJSONAlsoOnErrors(t *testing.T) {
 		rep.Failures[0].Code != "conflict" || fmt.Sprint(rep.Failures[0].Paths) != "[a]" {
 		t.Errorf("%v %+v", err, rep)
 	}
+	r = w.run("umount", "--json", w.mnt)
+	rep = syncReport{}
+	if err := json.Unmarshal([]byte(r.out), &rep); err != nil || rep.Code != exitConflict || len(rep.Failures) != 1 || !strings.Contains(rep.Error, "--force") {
+		t.Errorf("%v %+v", err, rep)
+	}
 	if r := w.run("sync", "--quiet", w.path("me/new"), "--ignore", "a"); r.out != "" {
 		t.Errorf("quiet: %q", r.out)
+	}
+	r = w.run("umount", "--force", "--json", w.mnt)
+	rep = syncReport{}
+	if err := json.Unmarshal([]byte(r.out), &rep); err != nil || rep.Code != 0 || rep.Results == nil || w.isMounted() {
+		t.Errorf("%v %+v", err, rep)
+	}
+	var exp exportReport
+	r = w.run("stage", "export", "--json", filepath.Join(w.dir, "saved"))
+	if err := json.Unmarshal([]byte(r.out), &exp); err != nil || len(exp.Exported) != 1 || len(exp.Exported[0].Files) != 1 ||
+		exp.Exported[0].Dir != filepath.Join(w.dir, "saved/me/new@main") {
+		t.Errorf("%v %+v", err, exp)
+	}
+	var drop discardReport
+	r = w.run("stage", "drop", "--json", "--yes", "me/new")
+	if err := json.Unmarshal([]byte(r.out), &drop); err != nil || len(drop.Dropped) != 1 || drop.Dropped[0].Path != "a" || drop.Dropped[0].Repo != "me/new" {
+		t.Errorf("%v %+v", err, drop)
+	}
+	w.must("mount", w.mnt)
+	w.write("me/new/b", "1")
+	r = w.run("umount", "--json", w.mnt)
+	rep = syncReport{}
+	if err := json.Unmarshal([]byte(r.out), &rep); err != nil || rep.Code != 0 || len(rep.Results) != 1 || r.err != "" || w.isMounted() {
+		t.Errorf("%v %+v %q", err, rep, r.err)
 	}
 }

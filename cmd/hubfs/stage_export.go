@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/hubfs/hubfs/commit"
 	"github.com/hubfs/hubfs/remote"
@@ -26,11 +27,11 @@ What is there already is never overwritten. Nothing that is staged changes, and 
 the Hub nor a mount is needed.
 
 ` + exitHelp,
-		Flags: append(append(hubFlags(), dirFlags()[1:]...), outputFlags()[1]),
+		Flags: slices.Concat(hubFlags(), dirFlags()[1:], outputFlags()),
 		Action: run(func(ctx context.Context, c *cli.Context) error {
 			o := stageOptionsOf(c)
 			if c.NArg() < 1 || c.NArg() > 2 {
-				return usage("stage export wants a directory, and maybe a repo (see hubfs stage export --help)")
+				return o.failed(c.App.Writer, usage("stage export wants a directory, and maybe a repo (see hubfs stage export --help)"))
 			}
 			o.Repo = c.Args().Get(1)
 			return stageExport(ctx, o, c.Args().First(), c.App.Writer, c.App.ErrWriter)
@@ -38,7 +39,29 @@ the Hub nor a mount is needed.
 	}
 }
 
+// An exportReport is what "hubfs stage export --json" prints.
+type exportReport struct {
+	outcome
+	Exported []exported `json:"exported"`
+}
+
+// exported is what an export made of one repo.
+type exported struct {
+	Dir string `json:"dir"`
+	commit.Exported
+}
+
 func stageExport(ctx context.Context, o stageOptions, dir string, out, errOut io.Writer) error {
+	report := exportReport{Exported: []exported{}}
+	if !o.JSON {
+		return o.export(ctx, &report, dir, out, errOut)
+	}
+	err := o.export(ctx, &report, dir, io.Discard, errOut)
+	report.outcome = outcomeOf(err)
+	return errors.Join(err, printJSON(out, report))
+}
+
+func (o stageOptions) export(ctx context.Context, report *exportReport, dir string, out, errOut io.Writer) error {
 	s, err := o.open()
 	if err != nil {
 		return err
@@ -61,7 +84,7 @@ func stageExport(ctx context.Context, o stageOptions, dir string, out, errOut io
 			others++
 			continue
 		}
-		errs = append(errs, s.export(ctx, st, dir, out, errOut))
+		errs = append(errs, s.export(ctx, st, report, dir, out, errOut))
 	}
 	if others > 0 {
 		fmt.Fprintf(errOut, "hubfs: left out: %s of other Hubs (hubfs stage ls shows them; choose one with --endpoint)\n", plural(others, "repo", "repos"))
@@ -72,7 +95,7 @@ func stageExport(ctx context.Context, o stageOptions, dir string, out, errOut io
 	return errors.Join(errs...)
 }
 
-func (s *stage) export(ctx context.Context, st commit.State, dir string, out, errOut io.Writer) error {
+func (s *stage) export(ctx context.Context, st commit.State, report *exportReport, dir string, out, errOut io.Writer) error {
 	repo, _, err := s.client.ParseRepo(st.Repo)
 	if err != nil {
 		return fmt.Errorf("%s: %w", st.Dir, err)
@@ -89,6 +112,7 @@ func (s *stage) export(ctx context.Context, st commit.State, dir string, out, er
 	if err != nil {
 		return fmt.Errorf("%s: %w", repo, err)
 	}
+	report.Exported = append(report.Exported, exported{to, e})
 	if !s.o.Quiet {
 		fmt.Fprintf(out, "%s: %s, %s, %s in %s\n", repo, plural(st.Files, "file", "files"),
 			plural(len(e.Deletions), "deletion", "deletions"), plural(len(e.Renames), "rename", "renames"), to)

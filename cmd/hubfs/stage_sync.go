@@ -104,12 +104,12 @@ func stageDropCmd() *cli.Command {
 export" saves a copy. While a mount has the repo it is refused: "hubfs discard" is for that.
 
 ` + exitHelp,
-		Flags: slices.Concat(hubFlags(), dirFlags(), outputFlags()[1:], []cli.Flag{
+		Flags: slices.Concat(hubFlags(), dirFlags(), outputFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask, for scripts"}}),
 		Action: run(func(ctx context.Context, c *cli.Context) error {
 			o := stageOptionsOf(c)
 			if c.NArg() != 1 {
-				return usage("stage drop wants one repo (see hubfs stage ls)")
+				return o.failed(c.App.Writer, usage("stage drop wants one repo (see hubfs stage ls)"))
 			}
 			o.Repo = c.Args().First()
 			return stageDrop(ctx, o, c.Bool("yes"), os.Stdin, c.App.Writer, c.App.ErrWriter)
@@ -118,17 +118,33 @@ export" saves a copy. While a mount has the repo it is refused: "hubfs discard" 
 }
 
 func stageDrop(ctx context.Context, o stageOptions, yes bool, in io.Reader, out, errOut io.Writer) error {
+	st, err := o.drop(ctx, yes, in, errOut)
+	if o.JSON {
+		report := discardReport{outcome: outcomeOf(err), Dropped: []repoPath{}, Moved: []movedOn{}}
+		for _, p := range st.Staged {
+			report.Dropped = append(report.Dropped, repoPath{st.Repo, p})
+		}
+		return errors.Join(err, printJSON(out, report))
+	}
+	if err == nil && !o.Quiet {
+		fmt.Fprintf(out, "dropped %s of %s\n", plural(len(st.Staged), "change", "changes"), stateName(st))
+	}
+	return err
+}
+
+// drop gives what it has dropped, the zero State after an error.
+func (o stageOptions) drop(ctx context.Context, yes bool, in io.Reader, errOut io.Writer) (none commit.State, err error) {
 	s, err := o.open()
 	if err != nil {
-		return err
+		return none, err
 	}
 	defer s.close()
 	st, repo, err := s.find(ctx)
 	if err != nil {
-		return err
+		return none, err
 	}
 	if err := inUse(st, "hubfs discard there"); err != nil {
-		return err
+		return none, err
 	}
 	var lines []string
 	for _, p := range st.Staged {
@@ -137,18 +153,15 @@ func stageDrop(ctx context.Context, o stageOptions, yes bool, in io.Reader, out,
 	what := fmt.Sprintf("This drops %s of %s for good", plural(len(lines), "change", "changes"), stateName(st))
 	if !yes {
 		if err := confirm(in, errOut, what, lines); err != nil {
-			return err
+			return none, err
 		}
 	}
 	w, done, err := s.worktree(ctx, repo, false, errOut)
 	if err != nil {
-		return err
+		return none, err
 	}
 	if err := errors.Join(w.Drop(ctx), done()); err != nil {
-		return err
+		return none, err
 	}
-	if !o.Quiet {
-		fmt.Fprintf(out, "dropped %s of %s\n", plural(len(lines), "change", "changes"), stateName(st))
-	}
-	return nil
+	return st, nil
 }

@@ -71,6 +71,16 @@ type syncReport struct {
 
 // report tells what came of commits; retry is the command to try again with.
 func (o output) report(out, errOut io.Writer, got synced, err error, retry string) error {
+	err = got.explain(err, retry)
+	if o.JSON {
+		return errors.Join(err, printJSON(out, syncReport{outcomeOf(err), got}))
+	}
+	o.print(out, errOut, got)
+	return err
+}
+
+// explain is the error of commits with what to do next.
+func (got synced) explain(err error, retry string) error {
 	if err == nil {
 		err = busyFiles(got.Results)
 	}
@@ -78,10 +88,11 @@ func (o output) report(out, errOut io.Writer, got synced, err error, retry strin
 		// Not wrapped: what is printed for that is shorter than the truth here.
 		err = errors.New("interrupted: the commit may have been made all the same. Nothing is lost, and it is not made twice;\nto go on: " + retry)
 	}
-	err = explain(err, retry)
-	if o.JSON {
-		return errors.Join(err, printJSON(out, syncReport{outcomeOf(err), got}))
-	}
+	return explain(err, retry)
+}
+
+// print tells people what came of commits.
+func (o output) print(out, errOut io.Writer, got synced) {
 	if !o.Quiet {
 		printResults(out, got.Results)
 	}
@@ -90,7 +101,6 @@ func (o output) report(out, errOut io.Writer, got synced, err error, retry strin
 			fmt.Fprintf(errOut, "hubfs: %s: %s\n", r.Repo, shown(w))
 		}
 	}
-	return err
 }
 
 // printResults prints a line for each repo: what it has become, and where.

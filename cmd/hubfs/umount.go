@@ -26,21 +26,18 @@ use, the mount stays and the exit code says why. On a mount whose daemon was
 killed it cleans up.
 
 ` + exitHelp,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "force",
 				Usage: "unmount without committing, even if busy, for when the Hub or a program hangs; everything stays staged"},
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"},
 				Usage: "`TEXT` of the commits, for who wants to say what was done"},
 			&cli.DurationFlag{Name: "wait", DefaultText: "as the mount, 10s",
 				Usage: "wait up to `TIME` for files that are still being written"},
-			outputFlags()[1],
-		},
+		}, outputFlags()...),
 		Action: run(func(ctx context.Context, c *cli.Context) error {
+			o := umountOptions{MountPoint: c.Args().First(), Force: c.Bool("force"), output: outputOf(c)}
 			if c.NArg() != 1 {
-				return usage("umount wants one mount point (see hubfs umount --help)")
-			}
-			o := umountOptions{
-				MountPoint: c.Args().First(), Force: c.Bool("force"), output: output{Quiet: c.Bool("quiet")},
+				return o.failed(c.App.Writer, usage("umount wants one mount point (see hubfs umount --help)"))
 			}
 			o.Message = c.String("message")
 			if c.IsSet("wait") {
@@ -64,6 +61,15 @@ const controlWait = 5 * time.Second
 // umount returns nil when the mount and its daemon are gone. After an error
 // with an exit code of its own the mount is still there.
 func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
+	got := synced{Results: []repoResult{}, Failures: []repoFailure{}}
+	err := o.umount(ctx, &got, out, errOut)
+	if o.JSON {
+		return errors.Join(err, printJSON(out, syncReport{outcomeOf(err), got}))
+	}
+	return err
+}
+
+func (o umountOptions) umount(ctx context.Context, got *synced, out, errOut io.Writer) error {
 	mnt, err := exactMount(o.MountPoint)
 	if err != nil {
 		return err
@@ -104,9 +110,13 @@ func umount(ctx context.Context, o umountOptions, out, errOut io.Writer) error {
 	}
 
 	show := o.progress(errOut)
-	got, err := requestSync(ctx, mnt, hubfs.SyncRequest{All: true, Unmount: true, CommitOptions: o.CommitOptions}, show)
+	*got, err = requestSync(ctx, mnt, hubfs.SyncRequest{All: true, Unmount: true, CommitOptions: o.CommitOptions}, show)
 	show.close()
-	if err = o.report(out, errOut, got, err, "hubfs umount "+quote(mnt)); err != nil {
+	err = got.explain(err, "hubfs umount "+quote(mnt))
+	if !o.JSON {
+		o.print(out, errOut, *got)
+	}
+	if err != nil {
 		if code := exitCode(err); code == exitCommit || code == exitConflict || code == exitBusy {
 			err = fmt.Errorf("%w\nTo unmount all the same and keep it staged: hubfs umount --force %s", err, quote(mnt))
 		}

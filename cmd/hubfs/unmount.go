@@ -121,5 +121,5 @@ func busyText(mnt string) string {
 	if h := holders(mnt); len(h) > 0 {
 		s += ": " + strings.Join(h, ", ")
 	}
-	return s + "; end that and try again (or unmount all the same: hubfs umount --force " + mnt + ")"
+	return s + "; end that and try again (or unmount all the same: hubfs umount --force " + quote(mnt) + ")"
 }
