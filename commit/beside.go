@@ -76,12 +76,10 @@ func (w *Worktree) besides(p *plan) map[string]int {
 	return found
 }
 
-// keptOrigins are where the moved directories come from that stay staged: they
-// show what the base has there, so what others change there would be changed in
-// what we have moved.
+// keptOrigins are where the moved directories come from that stay staged, without
+// a plan all: they show what the base has there, so what others change there would
+// be changed in what we have moved. Under mu.
 func (w *Worktree) keptOrigins(p *plan) (origins []string) {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
 	var walk func(d *Dir, at string)
 	walk = func(d *Dir, at string) {
 		for name, k := range d.kids {
@@ -89,7 +87,7 @@ func (w *Worktree) keptOrigins(p *plan) (origins []string) {
 				continue
 			}
 			q := join(at, name)
-			if p.kept[q] && k.dir.based && !k.dir.natural() {
+			if (p == nil || p.kept[q]) && k.dir.based && !k.dir.natural() {
 				origins = append(origins, k.dir.origin)
 			}
 			walk(k.dir, q)

@@ -121,13 +121,10 @@ func (c *committing) clash(ctx context.Context, base, head *remote.Snapshot) err
 	c.p.theirs = t
 	both := t.overPlan(c.p)
 	maps.Copy(both, t.overBeside(c.p, beside))
-	for _, origin := range c.w.keptOrigins(c.p) {
-		for q := range t.changed {
-			if below(q, origin) {
-				both[q] = true
-			}
-		}
-	}
+	c.w.mu.RLock()
+	origins := c.w.keptOrigins(c.p)
+	c.w.mu.RUnlock()
+	t.under(origins, both)
 	if c.o.Force || c.to.pull != nil { // a pull request shows both
 		c.p.forced = both
 		return nil

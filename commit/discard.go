@@ -154,12 +154,10 @@ func (w *Worktree) advance(ctx context.Context, paths, known []string) (d Discar
 	if !about {
 		return d
 	}
-	w.mu.Lock()
-	beside := w.besides(nil)
-	w.mu.Unlock()
-	t.peer(ctx, base, nil, beside)
+	t.peer(ctx, base, nil, w.beside(nil))
 	w.mu.Lock()
 	both := t.overBeside(nil, w.besides(nil)) // as it is now
+	t.under(w.keptOrigins(nil), both)
 	if len(both) > 0 {
 		w.mu.Unlock()
 		still(slices.Sorted(maps.Keys(both)))

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hubfs/hubfs/remote"
 )
 
 // A directory that was moved and is left out of a commit keeps what it has:
@@ -83,5 +85,32 @@ func TestDirectoryInOneThatStaysNew(t *testing.T) {
 	commitAll(t, tr)
 	if d := cmp.Diff(files(before), remoteFiles(r)); d != "" {
 		t.Errorf("the Hub has something else (-want +got):\n%s", d)
+	}
+}
+
+// Nor does a discard of something else that moves on to theirs.
+func TestDiscardLeavesMovedDirectoryAsItIs(t *testing.T) {
+	w := newWorld(t)
+	r := w.hub.Repo("acme/m")
+	r.Commit("main", "start", map[string]string{"a/x": "x", "a/y": "y", "f": "f"})
+	tr := w.tree("acme/m")
+	mv(t, tr, "a", "b")
+	save(t, tr, "f", "ours")
+	r.Commit("main", "theirs", map[string]string{"f": "theirs"}, "a/x")
+	if _, err := tr.Commit(ctx, CommitOptions{}); !errors.Is(err, remote.ErrConflict) {
+		t.Fatal(err)
+	}
+	d, err := tr.Discard(ctx, "f")
+	if err != nil || d.Head != "" || !slices.Equal(d.Conflicts, []string{"a/x"}) {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if d := cmp.Diff(map[string]string{"b/x": "x", "b/y": "y", "f": "f"}, files(view(t, tr))); d != "" {
+		t.Error(d)
+	}
+	// It is in nobody's way: the commit says where the content is from.
+	commitAll(t, tr)
+	want := map[string]string{"b/x": "x", "b/y": "y", "f": "theirs"}
+	if d := cmp.Diff(want, files(view(t, tr))); d != "" || !cmp.Equal(want, remoteFiles(r)) {
+		t.Error(d, remoteFiles(r))
 	}
 }

@@ -227,6 +227,17 @@ func (t *theirs) filesBelow(ours func(dir string) bool, both map[string]bool) {
 	}
 }
 
+// under adds what others changed below directories.
+func (t *theirs) under(dirs []string, both map[string]bool) {
+	for _, dir := range dirs {
+		for q := range t.changed {
+			if below(q, dir) {
+				both[q] = true
+			}
+		}
+	}
+}
+
 // attributes is what the Hub puts into a new repo.
 const attributes = ".gitattributes"
 
