@@ -85,12 +85,10 @@ func below(p, dir string) bool {
 func (w *Worktree) known(ctx context.Context, path string) error {
 	w.mu.RLock()
 	x := differ{ctx: ctx, base: w.base, root: w.root.shoot("")}
+	covers := w.covers(path)
 	w.mu.RUnlock()
-	if _, ok, err := x.stat(path); ok || err != nil {
+	if _, ok, err := x.stat(path); ok || err != nil || covers {
 		return err
-	}
-	if w.covers(path) {
-		return nil
 	}
 	ok, err := x.shows(path)
 	if err == nil && !ok {

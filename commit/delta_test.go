@@ -100,3 +100,33 @@ func TestDrop(t *testing.T) {
 		t.Error(err, w.store.Staged())
 	}
 }
+
+// Names change while a path that has nothing staged is looked for.
+func TestDiffWhileNamesChange(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m").Commit("main", "start", start())
+	tr := w.tree("acme/m")
+	view(t, tr)
+	mkdir(t, tr, "n")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 200 {
+			for _, p := range [][2]string{{"n", "o"}, {"o", "n"}} {
+				if err := tr.Root().Rename(ctx, p[0], tr.Root(), p[1], 0); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}()
+	for looking := true; looking; {
+		if _, err := tr.Diff(ctx, "none"); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		select {
+		case <-done:
+			looking = false
+		default:
+		}
+	}
+}

@@ -214,13 +214,13 @@ func (w *Worktree) revealAll(d *Dir) {
 }
 
 // covers reports whether there is something of the overlay at a path, without
-// making directories on the way.
+// making directories on the way. Under mu.
 func (w *Worktree) covers(p string) bool {
 	d, name := w.find(p)
 	return d != nil && d.kids[name] != nil
 }
 
-// find is place without making anything: nil if the overlay does not reach.
+// find is place without making anything: nil if the overlay does not reach. Under mu.
 func (w *Worktree) find(p string) (*Dir, string) {
 	d := w.root
 	for {
