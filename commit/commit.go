@@ -280,6 +280,9 @@ func (c *committing) create(ctx context.Context) (*remote.Snapshot, error) {
 	w.mu.Lock()
 	changes, err := w.created(head, c.p)
 	w.mu.Unlock()
+	if err == nil {
+		err = w.identify()
+	}
 	w.tell(changes)
 	return head, err
 }
@@ -299,8 +302,7 @@ func (w *Worktree) created(head *remote.Snapshot, p *plan) ([]Change, error) {
 	}
 	w.rebase(head)
 	w.isNew = false
-	changes := w.foreignChanges(p.theirs.paths())
-	return changes, w.st.identify(w.identity())
+	return w.foreignChanges(p.theirs.paths()), nil
 }
 
 func (c *committing) result(commit, url string) Result {

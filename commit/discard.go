@@ -163,11 +163,17 @@ func (w *Worktree) advance(ctx context.Context, paths, known []string) (d Discar
 		still(slices.Sorted(maps.Keys(both)))
 		return d
 	}
+	wasNew := w.isNew // and somebody else has made that repo
 	changes, err := w.moveOn(head, t)
 	w.mu.Unlock()
 	if err != nil {
 		still(rest)
 		return d
+	}
+	if wasNew {
+		if err := w.identify(); err != nil { // the next process does it
+			w.s.o.Logger.Warn("repo.json could not be brought up to date", "repo", repo.String(), "error", err)
+		}
 	}
 	w.tell(changes)
 	d.Head = head.Commit()
@@ -187,13 +193,7 @@ func (w *Worktree) moveOn(head *remote.Snapshot, t *theirs) ([]Change, error) {
 		return nil, err
 	}
 	w.conflicts, w.lastErr = nil, ""
-	wasNew := w.isNew // and somebody else has made that repo
 	w.rebase(head)
-	if wasNew {
-		if err := w.st.identify(w.identity()); err != nil {
-			return nil, err
-		}
-	}
 	w.revealAll(w.root)
 	foreign := t.paths()
 	if t.blind { // anything may be another

@@ -69,5 +69,5 @@
 //
 // Worktree.mu before File.mu. Worktree.mu is held across writes to the
 // journal, which give its order, but never across fsync of staged content or
-// a request. The packages blockcache and remote are called with no lock held.
+// of repo.json, or a request. The packages blockcache and remote are called with no lock held.
 package commit

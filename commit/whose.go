@@ -38,18 +38,29 @@ func (w *Worktree) whose(ctx context.Context, automatic bool) (string, error) {
 // take writes down that what is staged is a user's work, or with "" that
 // nobody knows whose. If it can't be, automatic commits are held as before.
 func (w *Worktree) take(user string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.user == user {
+	w.mu.RLock()
+	st, id := w.st, w.identity()
+	w.mu.RUnlock()
+	if id.User == user {
 		return
 	}
-	id := w.identity()
 	id.User = user
-	if err := w.st.identify(id); err != nil {
-		w.s.o.Logger.Warn("whose work is staged could not be written down", "repo", w.repo.String(), "error", err)
+	if err := st.identify(id); err != nil {
+		w.s.o.Logger.Warn("whose work is staged could not be written down", "repo", id.Repo, "error", err)
 		return
 	}
+	w.mu.Lock()
 	w.user = user
+	w.mu.Unlock()
+}
+
+// identify writes down whose and which repo it is. It waits for the disk, so it
+// is for who may commit, without Worktree.mu.
+func (w *Worktree) identify() error {
+	w.mu.RLock()
+	st, id := w.st, w.identity()
+	w.mu.RUnlock()
+	return st.identify(id)
 }
 
 // identity is what repo.json says. Under mu.

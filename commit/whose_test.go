@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hubfs/hubfs/remote"
 	"github.com/hubfs/hubfs/remote/hubtest"
 )
 
@@ -158,4 +159,49 @@ func TestStagedByAnother(t *testing.T) {
 		w.as(bobs)
 		automatic(t, w.tree("acme/m"))
 	})
+}
+
+// Nobody waits for a name while the disk takes repo.json.
+func TestIdentityIsWrittenWithoutALock(t *testing.T) {
+	w := newWorld(t)
+	var tr *Worktree
+	written := 0
+	w.close()
+	w.seam.hook = func(op, name string) error {
+		if op == effRename && name == identityName && tr != nil {
+			written++
+			if !tr.mu.TryLock() {
+				t.Error("repo.json is written under the lock")
+			} else {
+				tr.mu.Unlock()
+			}
+		}
+		return nil
+	}
+	w.open()
+	create := func(id string) {
+		var err error
+		tr = nil
+		if tr, err = w.store.Create(ctx, parse(t, id)); err != nil {
+			t.Fatal(err)
+		}
+		save(t, tr, "a", "ours")
+	}
+	create("alice/one")
+	commitAll(t, tr) // the repo is there then
+	tr.take("somebody")
+	create("alice/two")
+	if _, err := w.client.CreateRepo(ctx, tr.Repo(), remote.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.hub.Repo("alice/two").Commit("main", "theirs", map[string]string{"a": "theirs"})
+	if _, err := tr.Commit(ctx, CommitOptions{}); !errors.Is(err, remote.ErrConflict) {
+		t.Fatal(err)
+	}
+	if d, err := tr.Discard(ctx, "a"); err != nil || d.Head == "" {
+		t.Fatal(d, err)
+	}
+	if written != 3 {
+		t.Errorf("repo.json was written %d times", written)
+	}
 }

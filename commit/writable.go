@@ -138,12 +138,15 @@ func (w *Worktree) prepare(ctx context.Context) error {
 		return err
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
+	closed := w.closed
+	if !closed {
+		w.st, w.held, w.user = st, nil, id.User
+	}
+	w.mu.Unlock()
+	if closed {
 		st.erase()
 		return fs.ErrClosed
 	}
-	w.st, w.held, w.user = st, nil, id.User
 	return nil
 }
 
