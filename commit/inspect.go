@@ -148,36 +148,28 @@ func inspect(dir string) (l *looked, err error) {
 
 // peruse is replay without making good: nothing on the disk is touched.
 func (w *Worktree) peruse(st *state) error {
-	w.st = st
 	if err := st.disk.openFiles(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	content, err := st.disk.root.ReadFile(journalName)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	w.replaying = true
 	defer func() { w.replaying, w.planning = false, false }()
-	n := 0
-	good, _, damage := lines(content, func(r record) error {
-		err := w.applyAny(r, n == 0)
-		if err == nil {
-			n++
-		}
-		return err
-	})
+	j, err := w.read(st)
 	w.dropped = nil
+	if err != nil {
+		return err
+	}
 	seqs, err := st.numbers()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if n == 0 && len(seqs) > 0 && (damage == nil || errors.Is(damage, errTorn)) {
-		return errNoJournal
+	damage := j.damage(seqs)
+	if errors.Is(damage, errNoJournal) {
+		return damage
 	}
 	w.findLost(w.root, seqs, nil)
 	w.lastErr = strings.Join(w.warnings, "; ")
-	if damage != nil && !errors.Is(damage, errTorn) {
-		return fmt.Errorf("the journal is damaged at byte %d of %d: %w", good, len(content), damage)
+	if damage != nil {
+		return fmt.Errorf("the journal is damaged at byte %d of %d: %w", j.good, len(j.content), damage)
 	}
 	return nil
 }

@@ -216,3 +216,24 @@ func TestActivity(t *testing.T) {
 	rm(t, tr, "a")
 	changes("a removal")
 }
+
+// The journal of a newer version is not called damaged.
+func TestInspectNewer(t *testing.T) {
+	w := newWorld(t)
+	w.hub.Repo("acme/m").Put("a", "a")
+	save(t, w.tree("acme/m"), "b", "b")
+	dir := w.store.stateName(parse(t, "acme/m"))
+	w.crash()
+	b, _, err := encode([]record{{Op: opVersion, V: journalVersion + 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "state", dir, journalName), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	states, err := Inspect(ctx, filepath.Join(w.dir, "state"))
+	if err != nil || len(states) != 1 || states[0].Error != errNewer.Error() {
+		t.Errorf("%+v, %v", states, err)
+	}
+	w.open()
+}

@@ -13,22 +13,11 @@ import (
 // that is damaged or does not fit, cuts the journal there, and sets aside what
 // the cut may have named: damage is reported, never made good silently.
 func (w *Worktree) replay(st *state) error {
-	content, err := st.disk.root.ReadFile(journalName)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	w.st, w.replaying = st, true
+	w.replaying = true
 	defer func() { w.replaying, w.planning = false, false }()
-	n := 0
-	good, sums, damage := lines(content, func(r record) error {
-		err := w.applyAny(r, n == 0)
-		if err == nil {
-			n++
-		}
+	j, err := w.read(st)
+	if err != nil {
 		return err
-	})
-	if errors.Is(damage, errNewer) {
-		return damage
 	}
 	seqs, err := st.numbers()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,15 +35,14 @@ func (w *Worktree) replay(st *state) error {
 	for seq := range w.files {
 		st.next = max(st.next, seq+1)
 	}
-	if n == 0 && (damage == nil || errors.Is(damage, errTorn)) && len(seqs) > 0 {
-		damage = errNoJournal
-	}
-	if damage != nil && !errors.Is(damage, errTorn) {
-		w.warn(fmt.Sprintf("the journal was damaged at byte %d of %d (%v): later changes are set aside in %s", good, len(content), damage, st.disk.path))
-		if err := st.setAside(content[good:], seqs, w.needed()); err != nil {
+	damage := j.damage(seqs)
+	if damage != nil {
+		w.warn(fmt.Sprintf("the journal was damaged at byte %d of %d (%v): later changes are set aside in %s", j.good, len(j.content), damage, st.disk.path))
+		if err := st.setAside(j.content[j.good:], seqs, w.needed()); err != nil {
 			return err
 		}
 	}
+	good, n, sums := j.good, j.lines, j.sums
 	if n == 0 {
 		// Not even the first line, or no journal: a state whose removal was cut
 		// off, if nothing else is here.
@@ -80,7 +68,50 @@ func (w *Worktree) replay(st *state) error {
 	if err := errors.Join(st.disk.syncDir("."), st.disk.syncParent()); err != nil {
 		return err
 	}
-	return w.cleanUp(st, seqs, damage == nil)
+	return w.cleanUp(st, seqs, j.end == nil && damage == nil)
+}
+
+// A heard is what a journal said.
+type heard struct {
+	content []byte
+	good    int // bytes up to its first bad line
+	lines   int // in them
+	sums    chain
+	end     error // why it is not good to its end
+}
+
+// read makes true in memory what a journal says, up to its first line that is
+// damaged or does not fit. It changes nothing on the disk.
+func (w *Worktree) read(st *state) (h heard, err error) {
+	w.st = st
+	h.content, err = st.disk.root.ReadFile(journalName)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return h, err
+	}
+	h.good, h.sums, h.end = lines(h.content, func(r record) error {
+		err := w.applyAny(r, h.lines == 0)
+		if err == nil {
+			h.lines++
+		}
+		return err
+	})
+	if errors.Is(h.end, errNewer) {
+		return h, h.end
+	}
+	return h, nil
+}
+
+// damage is what no end of a process explains, nil if there is nothing; seqs are
+// the staged files that are there.
+func (h *heard) damage(seqs []uint64) error {
+	torn := h.end == nil || errors.Is(h.end, errTorn)
+	switch {
+	case torn && h.lines == 0 && len(seqs) > 0:
+		return errNoJournal
+	case torn:
+		return nil
+	}
+	return h.end
 }
 
 func (w *Worktree) warn(text string) {
