@@ -1,10 +1,10 @@
 package commit
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"slices"
-	"syscall"
 )
 
 // An Activity stands for all that is staged at one moment: two that are equal
@@ -33,7 +33,7 @@ func (w *Worktree) Activity() (a Activity) {
 	st.journal.mu.Lock()
 	a.journal, a.lines = st.journal.size, st.journal.lines
 	st.journal.mu.Unlock()
-	slices.SortFunc(files, func(x, y *File) int { return int(int64(x.seq) - int64(y.seq)) })
+	slices.SortFunc(files, func(x, y *File) int { return cmp.Compare(x.seq, y.seq) })
 	var h maphash.Hash
 	h.SetSeed(activitySeed)
 	for _, f := range files {
@@ -52,9 +52,7 @@ func (w *Worktree) Activity() (a Activity) {
 		binary.NativeEndian.PutUint64(b[8:], uint64(fi.Size()))
 		binary.NativeEndian.PutUint64(b[16:], uint64(fi.ModTime().UnixNano()))
 		// A program may set the time of change of content back, not this one.
-		if sys, ok := fi.Sys().(*syscall.Stat_t); ok {
-			binary.NativeEndian.PutUint64(b[24:], uint64(sys.Ctim.Nano()))
-		}
+		binary.NativeEndian.PutUint64(b[24:], uint64(changeTime(fi).UnixNano()))
 		h.Write(b[:])
 	}
 	a.files = h.Sum64()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 
 	"github.com/hubfs/hubfs/remote"
@@ -19,14 +18,10 @@ func (c *committing) addCard(ctx context.Context) (bool, error) {
 	if !c.o.ModelCard || !w.New() || c.repo.Type != remote.Model || len(c.p.items) == 0 {
 		return false, nil
 	}
-	f, err := w.root.Create(ctx, cardName, fileMode, true)
+	f, g, err := w.root.CreateOpen(ctx, cardName, fileMode)
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	g, err := f.Open(os.O_WRONLY)
 	if err != nil {
 		return false, err
 	}
