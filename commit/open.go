@@ -85,7 +85,11 @@ func (w *Worktree) recover(ctx context.Context, st *state, id identity) error {
 	if err := w.replay(st); err != nil {
 		return fmt.Errorf("%s: %w", st.disk.path, err)
 	}
-	w.allowed = !w.s.o.Client.Anonymous()
+	// The token that staged it may write here. Of another account's the Hub is
+	// asked before the next change, if it is known to be that.
+	user, known := w.s.o.Client.KnownUser()
+	other := known && id.User != "" && id.User != user.Name
+	w.allowed = !w.s.o.Client.Anonymous() && !other
 	w.assumed = w.allowed
 	w.isNew = id.New && w.base == nil
 	w.user = id.User

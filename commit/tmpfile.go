@@ -3,15 +3,15 @@ package commit
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
+	"os"
 	"syscall"
 )
 
 // Tmpfile stages an empty file that has no name, as O_TMPFILE makes it. It is
-// gone when nothing has it open any more, unless Link has named it: so the
-// caller opens it before it closes keep. A crash takes it.
-func (d *Dir) Tmpfile(ctx context.Context, perm fs.FileMode) (f *File, keep io.Closer, err error) {
+// gone when nothing has it open any more, g (O_RDWR) included, unless Link has
+// named it. A crash takes it.
+func (d *Dir) Tmpfile(ctx context.Context, perm fs.FileMode) (f *File, g *os.File, err error) {
 	w := d.w
 	if err := w.Writable(ctx); err != nil {
 		return nil, nil, err

@@ -79,7 +79,9 @@ func (n *stagedNode) setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.
 			// ftruncate: while the handle is open no commit can have the file.
 			err = n.file.TruncateBy(h.f, int64(size))
 		} else {
-			err = n.file.Truncate(int64(size))
+			if err = n.writable(ctx); err == nil {
+				err = n.file.Truncate(int64(size))
+			}
 			n.file.Arrived(thread(ctx))
 		}
 		if errors.Is(err, commit.ErrFrozen) {
@@ -102,6 +104,14 @@ func (n *stagedNode) setattr(ctx context.Context, f fusefs.FileHandle, in *fuse.
 	return nil
 }
 
+// writable refuses to change what somebody else staged, who may write here.
+func (n *stagedNode) writable(ctx context.Context) error {
+	if err := n.m.writable(); err != nil {
+		return err
+	}
+	return n.file.Worktree().Writable(ctx)
+}
+
 func (n *stagedNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 	return n.m.statfs(ctx, out)
 }
@@ -117,7 +127,7 @@ func (n *stagedNode) Fsync(ctx context.Context, f fusefs.FileHandle, flags uint3
 
 func (n *stagedNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	op := n.m.begin(ctx, "open", n.EmbeddedInode(), "")
-	h, fuseFlags, err := n.open(flags)
+	h, fuseFlags, err := n.open(op, flags)
 	n.file.Arrived(thread(op))
 	if errors.Is(err, commit.ErrFrozen) {
 		err = editNode(op, n.EmbeddedInode(), flags&syscall.O_TRUNC != 0, n.same)
@@ -136,10 +146,10 @@ func (n *stagedNode) Open(ctx context.Context, flags uint32) (fusefs.FileHandle,
 // open makes a handle. One for writing keeps its descriptor until its release,
 // also with passthrough: it is what a commit sees, that looks whether the file
 // is busy, between this answer and the kernel's own open of the file.
-func (n *stagedNode) open(flags uint32) (*stagedHandle, uint32, error) {
+func (n *stagedNode) open(ctx context.Context, flags uint32) (*stagedHandle, uint32, error) {
 	write := flags&syscall.O_ACCMODE != syscall.O_RDONLY
 	if write || flags&syscall.O_TRUNC != 0 {
-		if err := n.m.writable(); err != nil {
+		if err := n.writable(ctx); err != nil {
 			return nil, 0, err
 		}
 	}

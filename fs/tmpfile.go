@@ -21,20 +21,14 @@ func (d *dirNode) Tmpfile(ctx context.Context, flags, mode uint32, out *fuse.Ent
 	if err != nil {
 		return fail(err)
 	}
-	file, keep, err := dir.Tmpfile(op, iofs.FileMode(mode&0o777))
+	file, g, err := dir.Tmpfile(op, iofs.FileMode(mode&0o777))
 	if err != nil {
 		return fail(err)
 	}
 	n := &stagedNode{m: d.m, ino: d.m.newIno(), file: file}
-	h, fuseFlags, err := n.open(flags &^ syscall.O_TRUNC)
-	keep.Close()
-	if err == nil {
-		err = n.attr(&out.Attr)
-	}
-	if err != nil {
-		if h != nil {
-			h.Release(op)
-		}
+	h, fuseFlags := n.opened(g, flags) // it is always one for writing
+	if err := n.attr(&out.Attr); err != nil {
+		h.Release(op)
 		return fail(err)
 	}
 	out.Attr.Nlink = 0 // the kernel goes by it: O_EXCL means that it never gets a name

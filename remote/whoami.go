@@ -15,12 +15,12 @@ func (c *Client) WhoAmI(ctx context.Context) (User, error) {
 	if c.Anonymous() {
 		return User{}, &Error{Status: 401, Method: "GET", URL: c.base + "/api/whoami-v2", Message: "no token is set"}
 	}
-	if user, ok := c.knownUser(); ok {
+	if user, ok := c.KnownUser(); ok {
 		return user, nil
 	}
 	return shared(ctx, c, "whoami", func(ctx context.Context) (User, error) {
 		// Somebody may have asked between the miss and this flight.
-		if user, ok := c.knownUser(); ok {
+		if user, ok := c.KnownUser(); ok {
 			return user, nil
 		}
 		var w struct {
@@ -88,7 +88,8 @@ func (u *User) addScopes(scoped json.RawMessage) {
 	}
 }
 
-func (c *Client) knownUser() (User, bool) {
+// KnownUser is what WhoAmI has answered before, if it has. It makes no request.
+func (c *Client) KnownUser() (User, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.user == nil {

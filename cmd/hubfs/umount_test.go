@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -76,14 +77,48 @@ func TestUmountLeavesWhatItMayNotWrite(t *testing.T) {
 	if r := w.must("status", w.mnt); !contains(r.out, "me/new") {
 		t.Errorf("status:\n%s", r.out)
 	}
+	if err := os.WriteFile(w.path("me/new/a.txt"), []byte("b"), 0o644); !errors.Is(err, unix.EROFS) {
+		t.Error(err)
+	}
 	if r := w.must("umount", w.mnt); !contains(r.out, "me/new: left staged: ") || w.isMounted() {
 		t.Errorf("%s%s", r.out, r.err)
 	}
 	w.set("HF_TOKEN=" + canary)
 	w.must("mount", w.mnt)
 	w.must("umount", w.mnt)
-	if got := w.titles("me/new"); len(got) != 2 {
+	if got := w.titles("me/new"); len(got) != 2 || string(w.hub.Repo("me/new").Read("", "a.txt")) != "a" {
 		t.Errorf("commits: %q", got)
+	}
+}
+
+// Nor can somebody add to it whose token may not write there.
+func TestStagedByAnotherAccount(t *testing.T) {
+	w := mounted(t)
+	w.hub.AddUser("you", "hf_"+strings.Repeat("y", 34), hubtest.User{})
+	w.write("me/new/a.txt", "a")
+	w.must("umount", "--force", w.mnt)
+	w.set("HF_TOKEN=hf_" + strings.Repeat("y", 34))
+	w.must("mount", w.mnt)
+	if got := w.read("me/new/a.txt"); got != "a" {
+		t.Errorf("a.txt is %q", got)
+	}
+	for _, name := range []string{"a.txt", "b.txt"} {
+		if err := os.WriteFile(w.path("me/new", name), []byte("b"), 0o644); !errors.Is(err, unix.EROFS) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if r := w.must("status", w.mnt); !contains(r.out, "me/new@main: new, created by its first commit, read-only (") {
+		t.Error(r.out)
+	}
+	if r := w.must("umount", w.mnt); !contains(r.out, "me/new: left staged: ") {
+		t.Errorf("%s%s", r.out, r.err)
+	}
+	w.set("HF_TOKEN=" + canary)
+	w.must("mount", w.mnt)
+	w.write("me/new/b.txt", "b")
+	w.must("umount", w.mnt)
+	if got := string(w.hub.Repo("me/new").Read("", "a.txt")) + string(w.hub.Repo("me/new").Read("", "b.txt")); got != "ab" {
+		t.Errorf("the Hub has %q", got)
 	}
 }
 
