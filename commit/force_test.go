@@ -233,27 +233,9 @@ func TestChangedDuringTheRequest(t *testing.T) {
 				tr := w.tree("acme/m")
 				view(t, tr)
 				save(t, tr, "first", "1")
-				requests := 0
-				w.hub.Fault(func(q *http.Request) *hubtest.Fault {
-					if !isCommit(q) {
-						return nil
-					}
-					switch requests++; requests {
-					case 1:
-						r.Commit("main", "theirs", c.theirs, c.gone...) // the request is refused
-					case 2:
-						c.late(t, tr) // after theirs was looked at
-						if kill == "before the record" {
-							return &hubtest.Fault{After: true, Status: 502}
-						}
-					}
-					return nil
-				})
-				if kill == "before the record" {
-					// The answer is lost, and the process ends before it has looked.
-					tr.s.hook = nil
-					w.hub.Fault(lostAfter(&requests, func() { r.Commit("main", "theirs", c.theirs, c.gone...) }, func() { c.late(t, tr) }))
-				}
+				// The request is refused; the next one comes after theirs was looked at.
+				// Without the record its answer is lost, and the process ends before it has looked.
+				w.hub.Fault(atCommits(func() { r.Commit("main", "theirs", c.theirs, c.gone...) }, func() { c.late(t, tr) }, kill == "before the record"))
 				_, err := tr.Commit(ctx, CommitOptions{})
 				if (kill == "before the record") != (err != nil) {
 					t.Fatal(err)
@@ -307,24 +289,25 @@ func TestChangedDuringTheRequest(t *testing.T) {
 	}
 }
 
-// lostAfter makes the second commit request lose its answer, and the Hub
-// unreachable from then on.
-func lostAfter(requests *int, first, second func()) func(*http.Request) *hubtest.Fault {
-	lost := false
+// atCommits calls first and second when the first two commit requests come. With
+// lose the second of them loses its answer, and the Hub is unreachable from then on.
+func atCommits(first, second func(), lose bool) func(*http.Request) *hubtest.Fault {
+	requests := 0
 	return func(q *http.Request) *hubtest.Fault {
-		switch {
-		case lost:
-			return &hubtest.Fault{Status: 400}
-		case !isCommit(q):
-			return nil
+		if isCommit(q) {
+			switch requests++; requests {
+			case 1:
+				first()
+				return nil
+			case 2:
+				second()
+				if lose {
+					return &hubtest.Fault{After: true, Status: 502}
+				}
+			}
 		}
-		switch *requests++; *requests {
-		case 1:
-			first()
-		case 2:
-			second()
-			lost = true
-			return &hubtest.Fault{After: true, Status: 502}
+		if lose && requests >= 2 {
+			return &hubtest.Fault{Status: 400}
 		}
 		return nil
 	}

@@ -53,12 +53,12 @@ func TestLeftOutMovedDirectoryKeepsWhatItsPlaceHas(t *testing.T) {
 	}
 }
 
-// What a commit puts into a new directory that goes on hiding what the base has
-// at its place is still in it, now and after the journal was read again.
-func TestDirectoryInOneThatStaysNew(t *testing.T) {
+// newOverTheirs has a new directory, with a file below, that goes on hiding what
+// the base has at its place as long as *.bin is left out.
+func newOverTheirs(t *testing.T) (*world, *Worktree) {
+	t.Helper()
 	w := newWorld(t)
-	r := w.hub.Repo("acme/m")
-	r.Commit("main", "start", map[string]string{"c/x.bin": "x"})
+	w.hub.Repo("acme/m").Commit("main", "start", map[string]string{"c/x.bin": "x"})
 	tr := w.tree("acme/m")
 	rm(t, tr, "c/x.bin")
 	if err := tr.Root().Rmdir(ctx, "c"); err != nil {
@@ -67,6 +67,14 @@ func TestDirectoryInOneThatStaysNew(t *testing.T) {
 	mkdir(t, tr, "c")
 	mkdir(t, tr, "c/c")
 	save(t, tr, "c/c/f", "f")
+	return w, tr
+}
+
+// What a commit puts into a new directory that goes on hiding what the base has
+// at its place is still in it, now and after the journal was read again.
+func TestDirectoryInOneThatStaysNew(t *testing.T) {
+	w, tr := newOverTheirs(t)
+	r := w.hub.Repo("acme/m")
 	before := view(t, tr)
 	if _, err := tr.Commit(ctx, CommitOptions{Ignore: []string{"*.bin"}}); err != nil {
 		t.Fatal(err)
@@ -112,5 +120,21 @@ func TestDiscardLeavesMovedDirectoryAsItIs(t *testing.T) {
 	want := map[string]string{"b/x": "x", "b/y": "y", "f": "theirs"}
 	if d := cmp.Diff(want, files(view(t, tr))); d != "" || !cmp.Equal(want, remoteFiles(r)) {
 		t.Error(d, remoteFiles(r))
+	}
+}
+
+// A discard in such a directory leaves what a commit has put there.
+func TestDiscardInOneThatStaysNew(t *testing.T) {
+	_, tr := newOverTheirs(t)
+	if _, err := tr.Commit(ctx, CommitOptions{Ignore: []string{"*.bin"}}); err != nil {
+		t.Fatal(err)
+	}
+	before := view(t, tr)
+	save(t, tr, "c/c/g", "g")
+	if _, err := tr.Discard(ctx, "c/c"); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(before, view(t, tr)); d != "" {
+		t.Errorf("after discard (-want +got):\n%s", d)
 	}
 }
