@@ -16,8 +16,10 @@
 //
 // Identity is content: a node never comes to mean other bytes. When a name
 // does, lookup answers with another node. So pages are never invalidated, only
-// entries are, by a goroutine that holds no lock and that no request waits for.
-// (One exception: bytes of a blob that turned out not to be what it is named.)
+// entries are, by a goroutine that holds no lock and that nobody waits for; but
+// the answer of a sync or a discard waits for it, at most a second.
+// (Two exceptions: the listing of a directory in which others have made a name,
+// and bytes of a blob that turned out not to be what it is named.)
 //
 // A node's number is never given out again. Programs see only its lower bits,
 // which stay with the name when it is edited or committed: see names.

@@ -12,7 +12,7 @@ import (
 // A notifier tells the kernel that names have come to mean something else. The
 // kernel takes the directory's lock for it, which a program may hold while it
 // waits for us: so it is done by one goroutine that holds no lock, and nobody
-// waits for it. The same goes for pages that are being read.
+// waits for it but settle. The same goes for pages that are being read.
 type notifier struct {
 	wake chan struct{}
 	stop chan struct{}

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/hubfs/hubfs/commit"
 	hubfs "github.com/hubfs/hubfs/fs"
 )
@@ -80,7 +79,7 @@ func waysText(ways []way) string {
 }
 
 func did(what string, size int64) string {
-	bytes := humanize.Bytes(uint64(max(size, 0)))
+	bytes := sized(size)
 	switch what {
 	case "add":
 		return "added (" + bytes + ")"

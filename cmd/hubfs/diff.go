@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	hubfs "github.com/hubfs/hubfs/fs"
 	"github.com/urfave/cli/v2"
 )
@@ -109,7 +108,6 @@ func (o diffOptions) collect(ctx context.Context, report *diffReport) error {
 
 // deltaLine says in a line what became of a path.
 func deltaLine(d repoDelta) string {
-	size := func(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
 	line := fmt.Sprintf("%-7s %s", d.Op, shown(d.Path))
 	switch d.Op {
 	case "rename":
@@ -118,11 +116,11 @@ func deltaLine(d repoDelta) string {
 		if d.From != "" {
 			line += " from " + shown(d.From)
 		}
-		line += " (" + size(d.NewSize) + ")"
+		line += " (" + sized(d.NewSize) + ")"
 	case "change":
-		line += " (" + size(d.OldSize) + " to " + size(d.NewSize) + ")"
+		line += " (" + sized(d.OldSize) + " to " + sized(d.NewSize) + ")"
 	case "delete":
-		line += " (" + size(d.OldSize) + ")"
+		line += " (" + sized(d.OldSize) + ")"
 	}
 	if d.Binary {
 		line += ", no text"

@@ -98,7 +98,7 @@ func printInfo(out io.Writer, name string, i hubfs.Info) {
 	line("commit", i.Commit)
 	line("blob", i.Blob)
 	if i.Kind == "file" {
-		line("size", fmt.Sprintf("%s (%s bytes)", humanize.Bytes(uint64(max(i.Size, 0))), humanize.Comma(i.Size)))
+		line("size", fmt.Sprintf("%s (%s bytes)", sized(i.Size), humanize.Comma(i.Size)))
 		switch {
 		case i.Staged && i.Busy:
 			line("staged", "yes, open for writing")
@@ -107,7 +107,7 @@ func printInfo(out io.Writer, name string, i hubfs.Info) {
 		case i.Whole:
 			line("cached", "all of it")
 		default:
-			line("cached", fmt.Sprintf("%s of %s", humanize.Bytes(uint64(max(i.Cached, 0))), humanize.Bytes(uint64(max(i.Size, 0)))))
+			line("cached", fmt.Sprintf("%s of %s", sized(i.Cached), sized(i.Size)))
 		}
 		line("passthrough", i.Passthrough)
 	}

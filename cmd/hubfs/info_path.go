@@ -57,7 +57,7 @@ func hubPathInfo(ctx context.Context, client *remote.Client, repo remote.Repo, p
 	line("commit", rep.Commit)
 	line("blob", rep.Blob)
 	if !e.Dir {
-		line("size", fmt.Sprintf("%s (%s bytes)", humanize.Bytes(uint64(max(rep.Size, 0))), humanize.Comma(rep.Size)))
+		line("size", fmt.Sprintf("%s (%s bytes)", sized(rep.Size), humanize.Comma(rep.Size)))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 )
@@ -53,6 +54,10 @@ func (o output) progress(errOut io.Writer) *progress {
 	}
 	return newProgress(errOut)
 }
+
+// sized is a number of bytes as people read it. What another process or the Hub
+// says may be anything.
+func sized(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
 
 // isTerminal tells whether people look at it as it is printed.
 func isTerminal(w any) bool {

@@ -72,7 +72,7 @@ func (p *progress) event(repo string, e commit.Event) {
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *r.bytes.Load() })),
 		)
 	}
-	text, bytes := barText(e), humanize.Bytes(uint64(max(e.Done, 0)))+" / "+humanize.Bytes(uint64(max(e.Total, 0)))
+	text, bytes := barText(e), sized(e.Done)+" / "+sized(e.Total)
 	r.text.Store(&text)
 	r.bytes.Store(&bytes)
 	// A total that has been reached would end the bar before the next phase.
@@ -106,9 +106,9 @@ func phaseLine(e commit.Event) string {
 	files := plural(e.TotalFiles, "file", "files")
 	switch e.Phase {
 	case "hash":
-		return fmt.Sprintf("reading %s, %s", files, humanize.Bytes(uint64(max(e.Total, 0))))
+		return fmt.Sprintf("reading %s, %s", files, sized(e.Total))
 	case "upload":
-		return fmt.Sprintf("uploading %s, %s", files, humanize.Bytes(uint64(max(e.Total, 0))))
+		return fmt.Sprintf("uploading %s, %s", files, sized(e.Total))
 	case "commit":
 		return "committing " + files
 	}

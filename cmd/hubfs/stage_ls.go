@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/dustin/go-humanize"
 	"github.com/hubfs/hubfs/commit"
 	"github.com/urfave/cli/v2"
 )
@@ -71,7 +70,7 @@ func printState(out io.Writer, st commit.State, long bool) {
 	if st.Repo == "" {
 		name = st.Dir
 	}
-	head := fmt.Sprintf("%s, %s", plural(len(st.Staged), "change", "changes"), humanize.Bytes(uint64(max(st.Bytes, 0))))
+	head := fmt.Sprintf("%s, %s", plural(len(st.Staged), "change", "changes"), sized(st.Bytes))
 	if st.New {
 		head += ", a new repo"
 	}

@@ -35,7 +35,7 @@ func printStatus(out io.Writer, m mountStatus) {
 	case m.CommitEvery != "":
 		fmt.Fprintf(out, "  commits  what is left alone for %s\n", m.CommitEvery)
 	}
-	cache := humanize.Bytes(uint64(max(m.Cache.Bytes, 0)))
+	cache := sized(m.Cache.Bytes)
 	if m.Cache.Limit > 0 {
 		cache += " of " + humanize.Bytes(uint64(m.Cache.Limit))
 	}
@@ -83,7 +83,7 @@ func printWorktree(out io.Writer, w commit.Status) {
 	if len(staged) == 0 {
 		head += ", nothing staged"
 	} else {
-		head += fmt.Sprintf(", %s staged, %s", plural(len(staged), "change", "changes"), humanize.Bytes(uint64(max(bytes, 0))))
+		head += fmt.Sprintf(", %s staged, %s", plural(len(staged), "change", "changes"), sized(bytes))
 	}
 	if n := len(w.Staged) - len(staged); n > 0 {
 		head += fmt.Sprintf(", %d left out", n)
@@ -127,7 +127,7 @@ func stagedLine(s commit.StagedPath) string {
 	case s.From != "":
 		line += " from " + shown(s.From)
 	case s.Op == "add" || s.Op == "change":
-		line += " (" + humanize.Bytes(uint64(max(s.Size, 0))) + ")"
+		line += " (" + sized(s.Size) + ")"
 	}
 	return line
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	hubfs "github.com/hubfs/hubfs/fs"
 	"github.com/urfave/cli/v2"
 )
@@ -125,7 +124,7 @@ func printResults(out io.Writer, results []repoResult) {
 			if r.Commits > 1 {
 				many = fmt.Sprintf(" in %d commits", r.Commits)
 			}
-			fmt.Fprintf(out, "%s: %s, %s%s%s\n%s\n", r.Repo, plural(r.Files, "file", "files"), humanize.Bytes(uint64(max(r.Bytes, 0))), many, where, r.Commit)
+			fmt.Fprintf(out, "%s: %s, %s%s%s\n%s\n", r.Repo, plural(r.Files, "file", "files"), sized(r.Bytes), many, where, r.Commit)
 			if r.PullRequest != "" {
 				fmt.Fprintln(out, shownText(r.PullRequest))
 			} else {
