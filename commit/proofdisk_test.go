@@ -122,6 +122,9 @@ func (r *krun) crash() {
 	r.w = nil
 }
 
+// noSite is where a fault was that nothing met.
+const noSite = "nothing"
+
 // faultRun does a scene on a disk with a fault. What failed is tried again when
 // the fault is over.
 //
@@ -141,7 +144,7 @@ func (k *kworld) faultRun(s kscene, fault diskFault) (effects int, site string, 
 	r := &krun{t: stepT{k.t}, job: kjob{URL: k.hub.URL(), Dir: dir, Repo: id}, open: map[string]*khandle{}, seam: seam{around: y.around}}
 	r.start()
 	defer func() {
-		site = "nothing"
+		site = noSite
 		if p := y.hit.Load(); p != nil {
 			site = *p
 		}
@@ -305,7 +308,7 @@ func (k *kworld) finish(r *krun, id string, s kscene, views []kview, i int, more
 func TestProofDiskFaults(t *testing.T) {
 	rng := proof.Rand(proof.Seed(t))
 	k := newKworld(t)
-	var cases atomic.Int64
+	var cases, met atomic.Int64
 	var mu sync.Mutex
 	sites := make(map[string]bool)
 	type job struct {
@@ -330,6 +333,10 @@ func TestProofDiskFaults(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s, %v (%s): %v", j.s.name, j.f, at, err)
 				}
+				if at == noSite {
+					continue
+				}
+				met.Add(1)
 				mu.Lock()
 				sites[at+" "+j.f.kind] = true
 				mu.Unlock()
@@ -357,8 +364,9 @@ func TestProofDiskFaults(t *testing.T) {
 	}
 	close(jobs)
 	wg.Wait()
-	if n := int(cases.Load()); n < want {
-		t.Errorf("%d cases, want %d", n, want)
+	proof.Say(t, "%d faults, %d of them met, %d of different kind or place", cases.Load(), met.Load(), len(sites))
+	// What a commit does side by side differs a little from run to run, so that a late fault may find nothing.
+	if n := int(cases.Load()); n < want || int(met.Load()) < n*9/10 || met.Load() < int64(proof.N(5, 800, 5000)) {
+		t.Errorf("%d cases with %d faults that were met, want %d", n, met.Load(), want)
 	}
-	proof.Say(t, "%d faults, %d of different kind or place", cases.Load(), len(sites))
 }
