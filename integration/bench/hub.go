@@ -77,7 +77,6 @@ type traffic struct {
 	requests int
 	bytes    int64 // of bodies: to the client, or from it
 	commits  int
-	puts     int
 	sent     int64   // bytes of content that were put
 	sending  float64 // seconds from the begin of the first put to the end of the last
 }
@@ -126,7 +125,6 @@ func (h *hub) since(m mark) (t traffic, err error) {
 		t.requests++
 		t.bytes += r.In + r.Bytes
 		if r.Method == "PUT" {
-			t.puts++
 			t.sent += r.In
 			if first.IsZero() || r.Time.Before(first) {
 				first = r.Time

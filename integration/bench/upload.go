@@ -14,6 +14,7 @@ import (
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -46,7 +47,11 @@ func (s *setup) uploads(p profile) error {
 		n++
 		w.serial += 1 << 40
 		path := filepath.Join(dir, fmt.Sprintf("model-%d.safetensors", n))
-		return path, errors.Join(s.touch(3*size), os.MkdirAll(dir, 0o755), w.file(path, size, w.serial))
+		err := errors.Join(s.touch(3*size), os.MkdirAll(dir, 0o755), w.file(path, size, w.serial))
+		// What the Hub was sent before goes to the same disk, and would be written
+		// while it is sent this.
+		unix.Sync()
+		return path, err
 	}
 	sending := func(r run, err error) (run, error) {
 		r.seconds, r.bytes = r.sending, size
