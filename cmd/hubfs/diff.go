@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	hubfs "github.com/hubfs/hubfs/fs"
@@ -74,34 +75,39 @@ func diff(ctx context.Context, o diffOptions, out io.Writer) error {
 
 // collect asks the mounts that the paths are in.
 func (o diffOptions) collect(ctx context.Context, report *diffReport) error {
-	type question struct{ mnt, rel string }
-	var ask []question
-	paths := o.Paths
-	if len(paths) == 0 {
+	var mounts, rels []string
+	all := false
+	if len(o.Paths) == 0 {
 		if mnt, rel, err := findMount("."); err == nil {
-			ask = append(ask, question{mnt, rel})
-		} else if all, err := hubfsMounts(); err != nil {
+			mounts, rels = []string{mnt}, []string{rel}
+		} else if mounts, err = hubfsMounts(); err != nil {
 			return err
 		} else {
-			for _, mnt := range all {
-				ask = append(ask, question{mnt, ""})
-			}
+			all, rels = true, make([]string, len(mounts))
 		}
 	}
-	for _, p := range paths {
+	for _, p := range o.Paths {
 		mnt, rel, err := findMount(p)
 		if err != nil {
 			return err
 		}
-		ask = append(ask, question{mnt, rel})
+		mounts, rels = append(mounts, mnt), append(rels, rel)
 	}
-	var errs []error
-	for _, q := range ask {
-		errs = append(errs, changes(ctx, q.mnt, "diff", hubfs.DiffRequest{Path: q.rel}, func(e hubfs.ChangeEvent) {
+	found := make([][]repoDelta, len(mounts))
+	errs := atOnce(mounts, func(i int, mnt string) error {
+		return changes(ctx, mnt, "diff", hubfs.DiffRequest{Path: rels[i]}, func(e hubfs.ChangeEvent) {
 			if e.Delta != nil {
-				report.Changes = append(report.Changes, repoDelta{e.Repo, *e.Delta})
+				found[i] = append(found[i], repoDelta{e.Repo, *e.Delta})
 			}
-		}))
+		})
+	})
+	for i, err := range errs {
+		if all && errors.Is(err, os.ErrPermission) {
+			errs[i] = nil // another user's mount is none of ours
+		}
+	}
+	for _, deltas := range found {
+		report.Changes = append(report.Changes, deltas...)
 	}
 	return errors.Join(errs...)
 }

@@ -131,3 +131,26 @@ if grep "fuse.hubfs.*$PWD" /proc/self/mountinfo; then exit 9; fi
 		t.Errorf("commits: %q", got)
 	}
 }
+
+// Another user's mount is neither shown nor an error where no path is given.
+func TestMountOfAnotherUser(t *testing.T) {
+	needFuse(t)
+	w := newWorld(t)
+	if os.Geteuid() != 0 {
+		proof.Missing(t, "only root has two users")
+	}
+	w.asUser()
+	nobody := w.user
+	w.user = nil
+	w.must("mount", w.mnt)
+	w.write("me/new/a.txt", "a")
+	w.user = nobody
+	for _, args := range [][]string{{"status"}, {"diff"}, {"diff", "--json"}} {
+		if r := w.must(args...); contains(r.out, "a.txt") || r.err != "" {
+			t.Errorf("%v: %s%s", args, r.out, r.err)
+		}
+	}
+	w.fails(exitFailed, "belongs to another user", "diff", w.mnt)
+	w.user = nil
+	w.must("umount", "--force", w.mnt)
+}
