@@ -77,7 +77,7 @@ func (c *committing) limit() error {
 	var big *load
 	path := ""
 	for _, p := range slices.Sorted(maps.Keys(items)) {
-		if in[p] {
+		if _, out := ch.out[p]; out || in[p] {
 			continue
 		}
 		more, alone := sum, load{}
@@ -92,6 +92,7 @@ func (c *committing) limit() error {
 			if !s.fits(alone) && big == nil {
 				big, path = &alone, p
 			}
+			ch.leave(p, "") // what cannot go without it does not fit either
 			continue
 		}
 		sum = more
@@ -102,11 +103,6 @@ func (c *committing) limit() error {
 	}
 	if !took {
 		return s.tooLarge(*big, path)
-	}
-	for p := range items {
-		if !in[p] {
-			ch.leave(p, "")
-		}
 	}
 	out := func(p string) bool { _, ok := ch.out[p]; return ok }
 	links, left := c.p.links, c.p.left

@@ -457,3 +457,31 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// A moved directory of many files that goes to the next commit is looked at as a
+// whole: file by file this would not end before the test's time is up.
+func TestSplitLeavesManyTogether(t *testing.T) {
+	const n = 30_000
+	d := new(Dir)
+	x := &differ{items: make(map[string]*item), deletes: make(map[string]bool), root: &shot{
+		based: true, kids: map[string]*kid{"d": {dir: d}}, subs: map[*Dir]*shot{d: {path: "d", based: true, origin: "o"}},
+	}}
+	p := &plan{}
+	add := func(it *item) {
+		it.size = 1
+		x.items[it.path] = it
+		p.items = append(p.items, it)
+	}
+	add(&item{path: "a", file: new(File)})
+	for i := range n {
+		from := fmt.Sprintf("o/%d", i)
+		x.deletes[from] = true
+		p.deletes = append(p.deletes, from)
+		add(&item{path: fmt.Sprintf("d/%d", i), from: remote.Entry{Path: from}})
+	}
+	p.choice = newChoice(x)
+	c := &committing{w: &Worktree{s: &Store{maxLarge: 1, maxInline: n}}, o: CommitOptions{Split: true}, p: p}
+	if err := c.limit(); err != nil || len(p.items) != 1 || len(p.deletes) != 0 || !p.more || !p.kept["d"] {
+		t.Error(err, len(p.items), len(p.deletes), p.more, p.kept)
+	}
+}
