@@ -216,16 +216,20 @@ func (p *plan) skip() {
 		}
 		p.skipped = append(p.skipped, s)
 	}
+	at := make(map[string]string) // the reason of the first that is skipped there or below
+	for _, s := range p.skipped {
+		for q := s.Path; q != ""; q = parentOf(q) {
+			if _, ok := at[q]; ok {
+				break
+			}
+			at[q] = s.Reason
+		}
+	}
 	for q := range p.kept {
 		if reason := c.out[c.groups[q]]; reason != "" && c.groups[q] != "" {
 			p.why[q] = reason
-			continue
-		}
-		for _, s := range p.skipped {
-			if below(s.Path, q) {
-				p.why[q] = s.Reason
-				break
-			}
+		} else if reason, ok := at[q]; ok {
+			p.why[q] = reason
 		}
 	}
 	p.links = slices.DeleteFunc(p.links, func(l linked) bool {
