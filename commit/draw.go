@@ -12,6 +12,12 @@ import (
 // for.
 func (c *committing) draw(ctx context.Context) (err error) {
 	w := c.w
+	defer func() {
+		if err != nil && c.p != nil { // what is left to be done to it failed
+			c.p.thaw()
+			w.planned()
+		}
+	}()
 	c.p, err = w.plan(ctx, c.o.Wait, c.filter, nil)
 	if vanished(err) {
 		head, herr := w.s.o.Client.Snapshot(ctx, w.Repo())
@@ -32,9 +38,6 @@ func (c *committing) draw(ctx context.Context) (err error) {
 	if err == nil && added {
 		c.p.thaw()
 		c.p, err = w.plan(ctx, c.o.Wait, c.filter, nil)
-	}
-	if err != nil {
-		w.planned()
 	}
 	return err
 }
