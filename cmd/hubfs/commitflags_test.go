@@ -100,6 +100,17 @@ func TestCommitFlagsThatExclude(t *testing.T) {
 func TestFlagsHaveVariables(t *testing.T) {
 	w := newWorld(t)
 	help := w.must("mount", "--help").out
+	flags := 0
+	for line := range strings.Lines(help) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "--") && !strings.HasPrefix(line, "--help") {
+			if flags++; !strings.Contains(line, "[$") {
+				t.Errorf("no variable: %s", line)
+			}
+		}
+	}
+	if flags < 20 {
+		t.Errorf("%d flags in %q", flags, help)
+	}
 	for _, name := range []string{
 		"MESSAGE", "DESCRIPTION", "PRIVATE", "CREATE_PR", "BRANCH", "ALLOW_PATTERNS", "IGNORE_PATTERNS", "FORCE", "SPLIT",
 		"MODEL_CARD", "WAIT", "COMMIT_EVERY", "NO_COMMIT",

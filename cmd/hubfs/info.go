@@ -24,21 +24,45 @@ Hub said. Anything else is a repo id (org/name, datasets/org/name@rev), or a pat
 in that repo (org/name/path), and is looked up on the Hub, without a mount.
 
 ` + exitHelp,
-		Flags: append(hubFlags(),
-			&cli.BoolFlag{Name: "json", Usage: "print JSON, for programs"}),
+		Flags: append(hubFlags(), jsonFlag()...),
 		Action: run(func(ctx context.Context, c *cli.Context) error {
+			o := infoOptions{hubOptions: hubOptionsOf(c), output: outputOf(c), Name: c.Args().First()}
 			if c.NArg() != 1 {
-				return usage("info wants one path or repo (see hubfs info --help)")
+				return o.failed(c.App.Writer, usage("info wants one path or repo (see hubfs info --help)"))
 			}
-			return info(ctx, infoOptions{hubOptionsOf(c), c.Args().First(), c.Bool("json")}, c.App.Writer)
+			err := info(ctx, o, c.App.Writer)
+			if told := (toldError{}); errors.Is(err, errQuiet) || errors.As(err, &told) {
+				return err
+			}
+			return o.failed(c.App.Writer, err)
 		}),
 	}
 }
 
 type infoOptions struct {
 	hubOptions
+	output
 	Name string // a path in a mount, or a repo
-	JSON bool
+}
+
+// An infoReport is what "hubfs info PATH --json" prints.
+type infoReport struct {
+	Code int `json:"code"`
+	hubfs.Info
+}
+
+// A toldError is one that the JSON has already.
+type toldError struct{ error }
+
+// told is what a command ends with that has printed why there is no more to say.
+func (o infoOptions) told(why string) error {
+	switch {
+	case why == "":
+		return nil
+	case o.JSON:
+		return toldError{errors.New(why)}
+	}
+	return errQuiet
 }
 
 // info prints what is known of a path or a repo. It fails if the path cannot
@@ -73,16 +97,17 @@ func pathInfo(ctx context.Context, o infoOptions, mnt, rel string, out io.Writer
 		return err
 	}
 	if o.JSON {
-		if err := printJSON(out, got); err != nil {
+		rep := infoReport{Info: got}
+		if got.Error != "" {
+			rep.Code = exitFailed
+		}
+		if err := printJSON(out, rep); err != nil {
 			return err
 		}
 	} else {
 		printInfo(out, o.Name, got)
 	}
-	if got.Error != "" {
-		return errQuiet
-	}
-	return nil
+	return o.told(got.Error)
 }
 
 func printInfo(out io.Writer, name string, i hubfs.Info) {

@@ -13,6 +13,7 @@ import (
 
 // A pathReport is what "hubfs info REPO/PATH --json" prints.
 type pathReport struct {
+	outcome
 	Path     string `json:"path"` // in the repo
 	Kind     string `json:"kind"` // "file" or "dir"
 	Repo     string `json:"repo"`

@@ -12,6 +12,7 @@ import (
 
 // A repoReport is what "hubfs info REPO --json" prints.
 type repoReport struct {
+	outcome
 	Repo         string    `json:"repo"`
 	Type         string    `json:"type"`
 	Revision     string    `json:"revision"`
@@ -21,7 +22,6 @@ type repoReport struct {
 	LastModified time.Time `json:"last_modified,omitzero"`
 	Writable     bool      `json:"writable"`
 	Reason       string    `json:"reason,omitempty"` // why not
-	Error        string    `json:"error,omitempty"`  // the Hub's own words
 	RequestID    string    `json:"request_id,omitempty"`
 }
 
@@ -58,7 +58,8 @@ func repoInfo(ctx context.Context, o infoOptions, out io.Writer) error {
 	case errors.Is(err, remote.ErrBadToken):
 		return badToken(client.Endpoint(), from)
 	case errors.As(err, &answer):
-		rep.Error, rep.RequestID = answer.Message, answer.RequestID
+		// In the Hub's own words, if it has some.
+		rep.outcome, rep.RequestID = outcome{exitFailed, answer.Message}, answer.RequestID
 		if rep.Error == "" {
 			rep.Error = answer.Error()
 		}
@@ -72,10 +73,7 @@ func repoInfo(ctx context.Context, o infoOptions, out io.Writer) error {
 	} else {
 		printRepo(out, rep)
 	}
-	if rep.Error != "" {
-		return errQuiet
-	}
-	return nil
+	return o.told(rep.Error)
 }
 
 func printRepo(out io.Writer, r repoReport) {

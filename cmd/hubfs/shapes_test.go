@@ -18,13 +18,19 @@ import (
 // shapes are the JSON objects that programs may rely on, by what SEMANTICS.md
 // calls them.
 var shapes = map[string]any{
-	"hubfs status --json":       statusReport{},
-	"hubfs sync --json":         syncReport{},
-	"hubfs diff --json":         diffReport{},
-	"hubfs discard --json":      discardReport{},
-	"hubfs stage ls --json":     stageReport{},
-	"hubfs stage export --json": exportReport{},
-	"MNT/.hubfs/sync":           hubfs.SyncRequest{},
+	"hubfs status --json":         statusReport{},
+	"hubfs sync --json":           syncReport{},
+	"hubfs diff --json":           diffReport{},
+	"hubfs discard --json":        discardReport{},
+	"hubfs stage ls --json":       stageReport{},
+	"hubfs stage export --json":   exportReport{},
+	"hubfs info PATH --json":      infoReport{},
+	"hubfs info REPO --json":      repoReport{},
+	"hubfs info REPO/PATH --json": pathReport{},
+	"MNT/.hubfs/sync":             hubfs.SyncRequest{},
+	"MNT/.hubfs/diff":             hubfs.DiffRequest{},
+	"MNT/.hubfs/discard":          hubfs.DiscardRequest{},
+	"MNT/.hubfs/info":             hubfs.InfoRequest{},
 }
 
 // The examples in SEMANTICS.md have just the keys that are printed and read.
@@ -110,12 +116,14 @@ func keysIn(v any, at string, keys map[string]bool) {
 func TestJSONAlsoOnErrors(t *testing.T) {
 	needFuse(t)
 	w := newWorld(t)
+	w.must("mount", w.mnt)
 	for _, args := range [][]string{
 		{"status", "--json", w.dir}, {"sync", "--json", w.dir}, {"sync", "--json"}, {"diff", "--json", w.dir},
 		{"discard", "--json", w.dir}, {"discard", "--json"}, {"stage", "ls", "--json", "x"}, {"stage", "sync", "--json", "me/none"},
 		{"stage", "drop", "--json", "me/none"}, {"stage", "drop", "--json"}, {"stage", "export", "--json", "x", "me/none"}, {"stage", "export", "--json"},
 		{"umount", "--json", w.dir}, {"umount", "--json"},
 		{"sync", "--json", "--create-pr", "--branch", "x", w.dir},
+		{"info", "--json"}, {"info", "--json", "./none"}, {"info", "--json", "me/none"}, {"info", "--json", w.path("me/gone")}, {"info", "--json", "me/none/a"},
 	} {
 		r := w.run(args...)
 		var got outcome
@@ -126,7 +134,6 @@ func TestJSONAlsoOnErrors(t *testing.T) {
 			t.Errorf("%v: standard error has %q", args, r.err)
 		}
 	}
-	w.must("mount", w.mnt)
 	w.write("me/new/a", "1")
 	r := w.run("sync", "--json", w.path("me/new"), "-m", "First")
 	var rep syncReport
