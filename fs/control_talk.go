@@ -71,6 +71,9 @@ func (t *talk) start() {
 	request := bytes.TrimSpace(t.request)
 	t.c.work.Go(func() {
 		err := t.answer(t.ctx, request, func(v any) {
+			if t.writeOnly { // nobody can read it
+				return
+			}
 			t.mu.Lock()
 			t.out.Write(line(v))
 			t.notify()

@@ -59,6 +59,10 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// reportStep is how many bytes are reported at once, or more: somebody is told
+// of each report, over all connections.
+const reportStep = 1 << 20
+
 // A meter reports how far the upload of one object has come, each byte once:
 // what is sent again does not count.
 type meter struct {
@@ -73,11 +77,12 @@ func (m *meter) add(n int64) {
 	m.mu.Lock()
 	m.sent += n
 	n = m.sent - m.told
-	if n > 0 {
+	due := n >= reportStep
+	if due {
 		m.told = m.sent
 	}
 	m.mu.Unlock()
-	if n > 0 {
+	if due {
 		m.report(n)
 	}
 }

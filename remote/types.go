@@ -75,9 +75,9 @@ type PreuploadOptions struct {
 // UploadOptions say how content is uploaded.
 type UploadOptions struct {
 	CreatePR bool // the commit opens a pull request: the token need not be able to write
-	// Progress, if not nil, is told of bytes newly sent or found there already.
-	// It is called from several goroutines. Bytes sent again do not count, so the
-	// sum is the size of all files once the upload has succeeded.
+	// Progress, if not nil, is told of bytes newly sent or found there already,
+	// about a MiB at a time, from several goroutines. Bytes sent again do not
+	// count, so the sum is the size of all files once the upload has succeeded.
 	Progress func(n int64)
 	// Done, if not nil, is told of each object that the Hub has now, or had. It
 	// is called from several goroutines.

@@ -242,6 +242,24 @@ func TestUploadGoesOn(t *testing.T) {
 	}
 }
 
+// Progress is not told of each read: that would cost more than the sending.
+func TestProgressInSteps(t *testing.T) {
+	hub := newHub(t, hubtest.Options{MultipartOver: 1 << 20, PartSize: 1 << 20})
+	hub.Repo("acme/m")
+	c := newClient(t, hub.URL(), aliceToken)
+	big := pattern(5<<20 + 5)
+	var sent, calls atomic.Int64
+	if err := c.UploadLFS(t.Context(), model("acme/m"), []remote.LFSFile{lfsFile(big)}, remote.UploadOptions{Progress: func(n int64) {
+		sent.Add(n)
+		calls.Add(1)
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if sent.Load() != int64(len(big)) || calls.Load() < 2 || calls.Load() > 6 {
+		t.Errorf("told of %d bytes in %d calls", sent.Load(), calls.Load())
+	}
+}
+
 // An upload that has failed says why, and asks about no more files.
 func TestUploadFails(t *testing.T) {
 	hub := newHub(t, hubtest.Options{})
