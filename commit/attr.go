@@ -14,24 +14,31 @@ import (
 func (d *Dir) SetAttr(name string, b remote.Blob, mode *fs.FileMode, mtime *time.Time) {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
-	set := func(a Attr) Attr {
+	set := func(a *Attr) {
 		if mode != nil {
 			a.Mode = mode.Perm()
 		}
 		if mtime != nil {
 			a.Mtime = *mtime
 		}
-		return a
 	}
 	k := d.kids[name]
 	switch {
 	case d.dead:
 	case k == nil:
-		d.keep(name, b, set(d.keptAttr(name, remote.Entry{Blob: b})))
+		a := d.keptAttr(name, remote.Entry{Blob: b})
+		set(&a)
+		d.keep(name, b, a)
 	case k.ref != nil && k.ref.entry.Blob.ID == b.ID:
-		// Kids are replaced, never changed.
-		moved := *k
-		moved.ref = &ref{entry: k.ref.entry, commit: k.ref.commit, attr: set(k.ref.attr)}
-		d.kids[name] = &moved
+		d.kids[name] = k.withAttr(set)
 	}
+}
+
+// withAttr is the kid of the same committed content with other attributes: kids
+// are replaced, never changed.
+func (k *kid) withAttr(set func(*Attr)) *kid {
+	moved, r := *k, *k.ref
+	set(&r.attr)
+	moved.ref = &r
+	return &moved
 }

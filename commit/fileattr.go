@@ -36,11 +36,7 @@ func (f *File) keepAttr(set func(*Attr)) {
 		d.kept[name] = k
 	}
 	if k := d.kids[name]; k != nil && k.ref != nil && k.ref.entry.Blob.ID == f.blob.ID {
-		moved := *k // kids are replaced, never changed
-		r := *k.ref
-		set(&r.attr)
-		moved.ref = &r
-		d.kids[name] = &moved
+		d.kids[name] = k.withAttr(set)
 	}
 }
 
