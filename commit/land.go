@@ -3,6 +3,7 @@ package commit
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,51 +26,14 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	p.prepareAdoption()
 
 	w.mu.Lock()
-	r := record{Op: opBase}
-	if base != nil {
-		r = baseRecord(base)
-	}
-	if p.target.away() {
-		r.Op, r.T = opSent, nil
-	}
-	rs := []record{}
-	for i, q := range w.pending {
-		if q == p {
-			r.S = uint64(i + 1)
-		}
-	}
-	if r.S == 0 { // nothing was sent
-		rs = append(rs, p.intent())
-		r.S = uint64(len(w.pending) + 1)
-	}
-	rs = append(rs, r)
 	clashes := w.clashesNow(p)
-	rs = append(rs, clashes...)
-	for _, it := range late {
-		if it.link != "" {
-			rs = append(rs, p.restored(it.link))
-			continue
-		}
-		rs = append(rs, record{Op: opPut, P: it.path, S: it.file.seq, M: uint32(it.file.mode)})
-	}
 	// Without the record the next process finds the commit by its intent.
-	noted := w.st.journal.append(rs...)
+	noted := w.st.journal.append(w.landing(p, base, clashes, late)...)
 	others := w.pending
 	w.pending, w.planning = nil, false
 	w.adopting = adopting
 	p.leaveOut(late)
-	var changes []Change
-	if p.target.away() {
-		left := w.retireAway(p)
-		changes = left.changes
-		p.drop(func(it *item) bool { return left.staying[it.file] && it.link == "" })
-	} else {
-		changes = w.retire(p, base)
-		changes = append(changes, w.foreignChanges(p.theirs.paths())...)
-		if p.large() {
-			changes = append(changes, Change{Dir: w.root, Name: attributes}) // the Hub may have added lines
-		}
-	}
+	changes := w.leave(p, base)
 	for _, c := range clashes {
 		w.clash(c.P, c.C)
 	}
@@ -99,6 +63,49 @@ func (w *Worktree) land(p *plan, base *remote.Snapshot, current *plan) {
 	w.mu.Unlock()
 	close(adopting.done)
 	w.tell(changes)
+}
+
+// landing are the records of a plan that has become a commit: late is what of it
+// stays staged. Under mu.
+func (w *Worktree) landing(p *plan, base *remote.Snapshot, clashes []record, late []*item) (rs []record) {
+	r := record{Op: opBase}
+	if base != nil {
+		r = baseRecord(base)
+	}
+	if p.target.away() {
+		r.Op, r.T = opSent, nil
+	}
+	at := slices.Index(w.pending, p)
+	if at < 0 { // nothing was sent
+		rs = append(rs, p.intent())
+		at = len(w.pending)
+	}
+	r.S = uint64(at + 1)
+	rs = append(rs, r)
+	rs = append(rs, clashes...)
+	for _, it := range late {
+		if it.link != "" {
+			rs = append(rs, p.restored(it.link))
+			continue
+		}
+		rs = append(rs, record{Op: opPut, P: it.path, S: it.file.seq, M: uint32(it.file.mode)})
+	}
+	return rs
+}
+
+// leave takes a plan out of the overlay, and gives the names that mean something
+// else by it. Under mu.
+func (w *Worktree) leave(p *plan, base *remote.Snapshot) []Change {
+	if p.target.away() {
+		left := w.retireAway(p)
+		p.drop(func(it *item) bool { return left.staying[it.file] && it.link == "" })
+		return left.changes
+	}
+	changes := append(w.retire(p, base), w.foreignChanges(p.theirs.paths())...)
+	if p.large() {
+		changes = append(changes, Change{Dir: w.root, Name: attributes}) // the Hub may have added lines
+	}
+	return changes
 }
 
 // landQuietly lets go of what was staged and is no change.
