@@ -88,9 +88,17 @@ func TestConflictBesideThePlan(t *testing.T) {
 			_, err := tr.Commit(ctx, CommitOptions{})
 			var c *ConflictError
 			errors.As(err, &c)
+			if !did {
+				t.Error("no request was made")
+			}
 			switch {
 			case tt.want == nil && err != nil:
 				t.Error(err)
+			case tt.want == nil:
+				want := map[string]string{"a": "a", "d/x": "x", "z": "theirs", "other": "o"}
+				if d := cmp.Diff(want, remoteFiles(r)); d != "" || !tr.Dirty() {
+					t.Error(d, tr.Dirty())
+				}
 			case tt.want != nil && (c == nil || !cmp.Equal(c.Paths, tt.want)):
 				t.Error(err)
 			case tt.want != nil && tt.late == nil:
