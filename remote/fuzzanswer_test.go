@@ -161,6 +161,7 @@ func FuzzCardAnswer(f *testing.F) {
 // The list of pull requests ends, and its numbers fall.
 func FuzzPullRequests(f *testing.F) {
 	f.Add(`{"count":3,"start":0,"discussions":[{"num":3,"title":"t","status":"open","isPullRequest":true,"author":{"name":"me"}},{"num":1,"isPullRequest":true}]}`)
+	f.Add(`{"count":9,"discussions":[{"num":2,"isPullRequest":true,"pinned":true},{"num":7,"isPullRequest":true,"pinned":true},{"num":4,"isPullRequest":true},{"num":3,"isPullRequest":true}]}`)
 	f.Add(`{"count":99999,"start":-5,"discussions":[{"num":7,"isPullRequest":true}]}`)
 	f.Add(`{"count":1e9,"discussions":[{}]}`)
 	c, serve := fuzzClient(f)

@@ -6,6 +6,7 @@ import pytest
 from clientkit import Watch, noise
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, ModelCard, ModelCardData, ModelHubMixin
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.utils import get_session
 
 
 class Model(ModelHubMixin, library_name="toy", tags=["toy"], license="mit"):
@@ -107,6 +108,8 @@ def test_discussions_in_pages(api, other, repo):
     assert nums(discussion_type="discussion", discussion_status="open") == [5, 4, 3, 1]
     assert nums(discussion_status="closed") == [2]
     assert nums(author="other") == [5, 3, 1]
+    response = get_session().post(f"{api.endpoint}/api/models/{repo}/discussions/3/pin", json={"pinned": True}, headers=api._build_hf_headers())
+    assert response.status_code == 200 and nums() == [3, 6, 5, 4, 2, 1]
 
 
 def test_upload_folder_to_a_branch(api, hub, repo, tmp_path):
