@@ -28,9 +28,6 @@ type PullRequest struct {
 // Ref is the revision that holds its commits: "refs/pr/3".
 func (p PullRequest) Ref() string { return pullRef(p.Number) }
 
-// Open reports whether it can still be merged, drafts included.
-func (p PullRequest) Open() bool { return p.Status == "open" || p.Status == "draft" }
-
 func pullRef(n int) string { return "refs/pr/" + strconv.Itoa(n) }
 
 var pullPage = regexp.MustCompile(`/discussions/([1-9][0-9]{0,8})$`)
