@@ -60,7 +60,7 @@ func TestWrongBytes(t *testing.T) {
 		h.Repo("acme/m").Commit("main", "all", map[string]string{"bad": "these bytes", "good": "fine"})
 	}})
 	f.hub.Fault(func(r *http.Request) *hubtest.Fault {
-		if r.Method == http.MethodGet && strings.Contains(r.URL.RequestURI(), "bad") {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/bad") {
 			return &hubtest.Fault{Flip: 3}
 		}
 		return nil
