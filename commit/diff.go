@@ -88,7 +88,7 @@ func (x *differ) walk(d *shot) error {
 		// The base may have got a file at the place of a directory made here,
 		// which then goes if anything is in the directory.
 		if natural && !(k.dir != nil && sub.natural() && (k.through != nil || !sub.commits() || !x.isFile(p))) {
-			if err := x.erase(p); err != nil {
+			if err := x.erase(p, x.shows); err != nil {
 				return err
 			}
 		}
@@ -148,19 +148,19 @@ func (x *differ) moved(origin, path string, kids map[string]*kid) error {
 	return nil
 }
 
-// erase deletes what the base has at a path and below and is not shown there.
-func (x *differ) erase(p string) error {
+// erase deletes what the base has at a path and below, but for the files that stay.
+func (x *differ) erase(p string, stays func(file string) (bool, error)) error {
 	e, ok, err := x.stat(p)
 	if err != nil || !ok {
 		return err
 	}
-	return x.eraseEntry(e)
+	return x.eraseEntry(e, stays)
 }
 
-func (x *differ) eraseEntry(e remote.Entry) error {
+func (x *differ) eraseEntry(e remote.Entry, stays func(file string) (bool, error)) error {
 	if !e.Dir {
-		shown, err := x.shows(e.Path)
-		if err == nil && !shown {
+		stay, err := stays(e.Path)
+		if err == nil && !stay {
 			x.deletes[e.Path] = true
 		}
 		return err
@@ -170,7 +170,7 @@ func (x *differ) eraseEntry(e remote.Entry) error {
 		return err
 	}
 	for _, e := range entries {
-		if err := x.eraseEntry(e); err != nil {
+		if err := x.eraseEntry(e, stays); err != nil {
 			return err
 		}
 	}

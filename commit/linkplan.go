@@ -3,8 +3,6 @@ package commit
 import (
 	"errors"
 	"strings"
-
-	"github.com/hubfs/hubfs/remote"
 )
 
 // A linked is a link that a commit makes a copy of what it leads to: after it
@@ -50,7 +48,8 @@ func (x *differ) becomeCopies() error {
 			x.items[q] = it
 		}
 		x.links = append(x.links, linked{P: p, T: k.link.Target})
-		if err := x.eraseUnder(p); err != nil {
+		// What the base has at the place of the link, and the copy has not.
+		if err := x.erase(p, func(q string) (bool, error) { return x.items[q] != nil, nil }); err != nil {
 			return err
 		}
 	}
@@ -59,32 +58,6 @@ func (x *differ) becomeCopies() error {
 
 func (x *differ) leave(p string, l *Link, reason string) {
 	x.left = append(x.left, StagedPath{Path: p, Op: "link", Target: l.Target, Size: int64(len(l.Target)), Reason: reason})
-}
-
-// eraseUnder deletes what the base has at the place of a link and below it,
-// and the copy has not.
-func (x *differ) eraseUnder(p string) error {
-	e, ok, err := x.stat(p)
-	if err != nil || !ok {
-		return err
-	}
-	var walk func(e remote.Entry) error
-	walk = func(e remote.Entry) error {
-		if !e.Dir {
-			if x.items[e.Path] == nil {
-				x.deletes[e.Path] = true
-			}
-			return nil
-		}
-		entries, err := x.list(e.Path)
-		for _, e := range entries {
-			if err == nil {
-				err = walk(e)
-			}
-		}
-		return err
-	}
-	return walk(e)
 }
 
 // A copying is that of one link.
