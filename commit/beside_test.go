@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hubfs/hubfs/remote"
 	"github.com/hubfs/hubfs/remote/hubtest"
 )
 
@@ -105,6 +106,55 @@ func TestConflictBesideThePlan(t *testing.T) {
 				if d := cmp.Diff(before, view(t, tr)); d != "" {
 					t.Error(d)
 				}
+			}
+		})
+	}
+}
+
+// What others put where an empty directory was made here is shown in it once the
+// mount is at their commit, and nothing of it is deleted by the next one.
+func TestEmptyDirectoryShowsTheirs(t *testing.T) {
+	theirs := func(r *hubtest.Repo) { r.Commit("main", "theirs", map[string]string{"n/theirs": "t", "f": "theirs"}) }
+	for name, move := range map[string]func(w *world, r *hubtest.Repo, tr *Worktree){
+		"opened again": func(w *world, r *hubtest.Repo, tr *Worktree) { theirs(r); w.reopen() },
+		"after a crash": func(w *world, r *hubtest.Repo, tr *Worktree) {
+			theirs(r)
+			w.crash()
+			w.open()
+		},
+		"discard": func(w *world, r *hubtest.Repo, tr *Worktree) {
+			save(t, tr, "f", "ours")
+			theirs(r)
+			if _, err := tr.Commit(ctx, CommitOptions{}); !errors.Is(err, remote.ErrConflict) {
+				t.Fatal(err)
+			}
+			if d, err := tr.Discard(ctx, "f"); err != nil || d.Head == "" {
+				t.Fatal(d, err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.hub.Repo("acme/m")
+			r.Commit("main", "start", map[string]string{"f": "f"})
+			tr := w.tree("acme/m")
+			mkdir(t, tr, "n")
+			move(w, r, tr)
+			want := map[string]string{"n/theirs": "t", "f": "theirs"}
+			for range 2 { // the second time as the journal has it
+				tr = w.tree("acme/m")
+				if d := cmp.Diff(want, files(view(t, tr))); d != "" {
+					t.Error(d)
+				}
+				w.crash()
+				w.open()
+			}
+			tr = w.tree("acme/m")
+			save(t, tr, "n/ours", "o")
+			commitAll(t, tr)
+			want["n/ours"] = "o"
+			if d := cmp.Diff(want, remoteFiles(r)); d != "" {
+				t.Error(d)
 			}
 		})
 	}

@@ -300,7 +300,7 @@ func (w *Worktree) created(head *remote.Snapshot, p *plan) ([]Change, error) {
 	for _, c := range clashes {
 		w.clash(c.P, c.C)
 	}
-	w.rebase(head)
+	w.rise(head)
 	w.isNew = false
 	return w.foreignChanges(p.theirs.paths()), nil
 }

@@ -193,8 +193,7 @@ func (w *Worktree) moveOn(head *remote.Snapshot, t *theirs) ([]Change, error) {
 		return nil, err
 	}
 	w.conflicts, w.lastErr = nil, ""
-	w.rebase(head)
-	w.revealAll(w.root)
+	w.rise(head)
 	foreign := t.paths()
 	if t.blind { // anything may be another
 		foreign = slices.Collect(maps.Keys(t.now))

@@ -130,8 +130,16 @@ func (w *Worktree) recover(ctx context.Context, st *state, id identity) error {
 	if err := st.journal.append(baseRecord(snap)); err != nil {
 		return err
 	}
-	w.rebase(snap)
+	w.rise(snap)
 	return nil
+}
+
+// rise is rebase where no plan has become the new base: directories made here
+// that cover nothing show what it has at their places, or they would hide it, and
+// the next commit delete it. It is what a base record says that is about no intent.
+func (w *Worktree) rise(snap *remote.Snapshot) {
+	w.rebase(snap)
+	w.revealAll(w.root)
 }
 
 // rebase puts another base under what is staged. Under Worktree.mu, or before

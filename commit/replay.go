@@ -171,7 +171,7 @@ func (w *Worktree) applyBase(r record) error {
 	}
 	snap := w.snapshotAt(r)
 	if r.S == 0 {
-		w.rebase(snap)
+		w.rise(snap)
 		return nil
 	}
 	if r.S > uint64(len(w.pending)) {
