@@ -172,7 +172,7 @@ func TestModel(t *testing.T) {
 // requests: no name is lost by them, none has other bytes, and in the end all is
 // on the Hub.
 func TestModelParts(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) { checkModel(t, rt, "part", "part", "pull", "split") })
+	rapid.Check(t, func(rt *rapid.T) { checkModel(t, rt, "part", "part", "pull", "split", "discard") })
 }
 
 // A modelCheck is one run: a worktree, and what it must be like.
@@ -228,6 +228,8 @@ func (c *modelCheck) step(kind string) {
 		c.split()
 	case "pull":
 		c.pull()
+	case "discard":
+		c.discard()
 	case "theirs":
 		c.theirs()
 	case "crash":
@@ -513,6 +515,14 @@ func (c *modelCheck) pull() {
 			c.rt.Fatalf("%s is neither staged nor in the pull request: %q, %q, want %q", p, got[p], pulled[p], text)
 		}
 	}
+	c.learn(got)
+	if rapid.Bool().Draw(c.rt, "crash then") {
+		c.crash()
+	}
+}
+
+// learn makes the model what is seen.
+func (c *modelCheck) learn(got map[string]string) {
 	c.m, c.objects = newModel(), nil
 	for p, text := range got {
 		if dir, ok := strings.CutSuffix(p, "/"); ok {
@@ -522,9 +532,24 @@ func (c *modelCheck) pull() {
 			c.m.put(p, text)
 		}
 	}
-	if rapid.Bool().Draw(c.rt, "crash then") {
-		c.crash()
+}
+
+// discard drops what is staged at a path and below: from then on it is as it is
+// seen, also after a crash and for the Hub.
+func (c *modelCheck) discard() {
+	staged := c.tr.Status(ctx).Staged
+	if len(staged) == 0 {
+		return
 	}
+	p := rapid.SampledFrom(staged).Draw(c.rt, "discarded").Path
+	if rapid.Bool().Draw(c.rt, "with what is beside it") {
+		p = parentOf(p)
+	}
+	if _, err := c.tr.Discard(ctx, p); err != nil {
+		c.rt.Fatal(p, err)
+	}
+	c.placed("after a discard")
+	c.learn(view(c.t, c.tr))
 }
 
 func (c *modelCheck) restart() {
